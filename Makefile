@@ -1,0 +1,55 @@
+# Targets that people and CI call. Each prints what it does and fails when it fails.
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS  = -s -w -X main.version=$(VERSION)
+# Seconds a fuzz target runs in `make fuzz`.
+FUZZTIME ?= 20s
+
+.PHONY: all build test test-real lint bench demo soak cross fuzz clean
+
+all: lint build test
+
+build: ## the binary, ./runner
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o runner .
+
+test: ## hermetic tests under the race detector
+	$(GO) test -race -timeout 5m ./...
+
+test-real: ## real processes, servers and faults
+	$(GO) test -tags real -timeout 15m ./...
+
+lint: ## format, vet, staticcheck, tidiness of go.mod
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) vet -tags 'real soak' ./...
+	$(GO) tool staticcheck -tags 'real soak' ./...
+	$(GO) mod tidy -diff
+
+bench: ## ratios and figures, in one run
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+soak: ## the long counts
+	$(GO) test -tags 'real soak' -timeout 3h -run Soak ./...
+
+demo: build ## a real workflow through the embedded server, two registrations
+	./runner exec --registrations 2 -C examples/demo
+
+cross: ## everything compiles on every platform that we name
+	@for target in linux/amd64 linux/arm64 darwin/arm64 windows/amd64; do \
+		echo "cross $$target"; \
+		GOOS=$${target%/*} GOARCH=$${target#*/} CGO_ENABLED=0 $(GO) build -o /dev/null . || exit 1; \
+		GOOS=$${target%/*} GOARCH=$${target#*/} CGO_ENABLED=0 $(GO) vet ./... || exit 1; \
+	done
+
+fuzz: ## every fuzz target for a while
+	@for package in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			echo "fuzz $$package $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
+		done; \
+	done
+
+clean:
+	rm -rf runner dist

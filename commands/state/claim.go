@@ -1,0 +1,192 @@
+package state
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"multirunner/helpers/flock"
+)
+
+// claimVersion is the version of claim.json; this program reads this one and
+// the one before.
+const claimVersion = 1
+
+// ErrSeen is the refusal of a task that was claimed before: it is running, or
+// it has ended. What has ended never starts again.
+var ErrSeen = errors.New("task was claimed before")
+
+// Claim is a task that a server has given to this runner, durable on disk. It
+// holds no secrets.
+type Claim struct {
+	V      int       `json:"v"`
+	URL    string    `json:"url"`
+	UUID   string    `json:"uuid"`
+	TaskID int64     `json:"task_id"`
+	Time   time.Time `json:"time"`
+
+	key  string
+	lock *flock.Lock
+}
+
+// Key names the claim's directories.
+func (c *Claim) Key() string { return c.key }
+
+// Lock is held by whoever looks after the job: the supervisor until it has
+// passed the descriptor to the job process. Nil for a claim of a living job
+// of an earlier supervisor.
+func (c *Claim) Lock() *flock.Lock { return c.lock }
+
+// Claim makes a task ours: when it returns, the claim is on disk and synced,
+// and its lock is held. ErrSeen when it is not new.
+func (d *Dir) Claim(url, uuid string, taskID int64, at time.Time) (*Claim, error) {
+	c := &Claim{V: claimVersion, URL: url, UUID: uuid, TaskID: taskID, Time: at, key: JobKey(url, taskID)}
+	if d.ended.contains(c.key) {
+		return nil, ErrSeen
+	}
+	dir := d.Dirs(c.key).Job
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			return nil, ErrSeen
+		}
+		return nil, fmt.Errorf("claim of task %d: %w", taskID, err)
+	}
+	lock, err := flock.TryLock(filepath.Join(dir, "lock"))
+	if err != nil {
+		return nil, fmt.Errorf("claim of task %d: %w", taskID, errors.Join(err, os.RemoveAll(dir)))
+	}
+	c.lock = lock
+	if err := c.write(dir); err != nil {
+		return nil, fmt.Errorf("claim of task %d: %w", taskID, errors.Join(err, lock.Unlock(), os.RemoveAll(dir)))
+	}
+	d.countClaim(uuid)
+	return c, nil
+}
+
+// write puts claim.json in place. The directory is new and nobody reads it
+// before the lock is free, so no temporary file is needed: one write, one
+// sync of the file and one of each directory.
+func (c *Claim) write(dir string) error {
+	data, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "claim.json"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return errors.Join(syncDir(dir), syncDir(filepath.Dir(dir)))
+}
+
+// Left is a job directory that an earlier supervisor left.
+type Left struct {
+	Key   string
+	Claim *Claim // nil when claim.json is missing or cannot be read: the task was never ours for sure
+	Alive bool   // its job process lives: it holds the lock
+	Err   error  // why Claim is nil
+}
+
+// Leftovers lists the job directories of earlier supervisors. The lock of
+// each that is not alive is held by its claim from now on.
+func (d *Dir) Leftovers() ([]Left, error) {
+	entries, err := os.ReadDir(filepath.Join(d.root, "jobs"))
+	if err != nil {
+		return nil, err
+	}
+	var left []Left
+	for _, entry := range entries {
+		if entry.IsDir() {
+			left = append(left, d.leftover(entry.Name()))
+		}
+	}
+	return left, nil
+}
+
+func (d *Dir) leftover(key string) Left {
+	dir := d.Dirs(key).Job
+	lock, err := flock.TryLock(filepath.Join(dir, "lock"))
+	if err != nil && !errors.Is(err, flock.ErrLocked) {
+		return Left{Key: key, Err: err}
+	}
+	l := Left{Key: key, Alive: err != nil}
+	l.Claim, l.Err = readClaim(dir)
+	if l.Err == nil && JobKey(l.Claim.URL, l.Claim.TaskID) != key {
+		l.Claim, l.Err = nil, fmt.Errorf("claim.json in %s is of another task", key)
+	}
+	if l.Claim == nil {
+		if lock != nil {
+			l.Err = errors.Join(l.Err, lock.Unlock())
+		}
+		return l
+	}
+	l.Claim.key, l.Claim.lock = key, lock
+	d.countClaim(l.Claim.UUID)
+	return l
+}
+
+func readClaim(dir string) (*Claim, error) {
+	data, err := os.ReadFile(filepath.Join(dir, "claim.json"))
+	if err != nil {
+		return nil, err
+	}
+	c := new(Claim)
+	if err := json.Unmarshal(data, c); err != nil {
+		return nil, fmt.Errorf("claim.json: %w", err)
+	}
+	if c.V < claimVersion-1 || c.V > claimVersion {
+		return nil, fmt.Errorf("claim.json has version %d, this program reads %d: the job is left for the program that wrote it", c.V, claimVersion)
+	}
+	return c, nil
+}
+
+// Finish removes what there is of a job. The task is remembered as ended
+// before its directory goes, so that it never starts again. Call it once.
+func (d *Dir) Finish(c *Claim) error {
+	if err := d.ended.add(c.key); err != nil {
+		return err
+	}
+	dirs := d.Dirs(c.key)
+	err := os.RemoveAll(dirs.Job)
+	if c.lock != nil {
+		err = errors.Join(err, c.lock.Unlock())
+	}
+	return errors.Join(err, os.RemoveAll(dirs.Build), d.dropCredential(c.UUID))
+}
+
+// Discard removes a job directory whose claim was never complete.
+func (d *Dir) Discard(key string) error {
+	dirs := d.Dirs(key)
+	return errors.Join(os.RemoveAll(dirs.Job), os.RemoveAll(dirs.Build))
+}
+
+// Ended tells whether the task has ended here before.
+func (d *Dir) Ended(url string, taskID int64) bool {
+	return d.ended.contains(JobKey(url, taskID))
+}
+
+// HandOver gives the lock to a job process that was started with its file:
+// the lock is that process's alone from now on.
+func (c *Claim) HandOver() error {
+	err := c.lock.Close()
+	c.lock = nil
+	return err
+}
+
+// Retake takes the lock back once its job process is gone. The error is
+// flock.ErrLocked while the process lives.
+func (d *Dir) Retake(c *Claim) error {
+	lock, err := flock.TryLock(filepath.Join(d.Dirs(c.key).Job, "lock"))
+	if err != nil {
+		return err
+	}
+	c.lock = lock
+	return nil
+}

@@ -1,0 +1,131 @@
+// Package state is the supervisor's directory on disk: its lock, the claims
+// of tasks, credentials, request keys, and the memory of what has ended. The
+// layout is in docs/architecture.md; every file here is 0600, every directory
+// 0700.
+package state
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+
+	"multirunner/common"
+	"multirunner/helpers/flock"
+)
+
+// Dir is an open state directory. One process has it open at a time. All
+// methods are safe for concurrent use.
+type Dir struct {
+	root  string
+	lock  *flock.Lock
+	ended *endedList
+
+	mu          sync.Mutex
+	credentials map[string]string // uuid → token as it is on disk
+	keys        map[string]string // uuid → request key as it is on disk
+	claims      map[string]int    // uuid → claims on disk
+}
+
+// InUseError says that another process has the state directory open.
+type InUseError struct {
+	Root string
+	PID  int // 0 when it could not be read
+}
+
+func (e *InUseError) Error() string {
+	who := "another process"
+	if e.PID > 0 {
+		who = fmt.Sprintf("process %d", e.PID)
+	}
+	return fmt.Sprintf("state directory %s is in use by %s: one runner serves one state directory; stop it, or give this one its own with --working-directory", e.Root, who)
+}
+
+// DefaultRoot is the directory used when neither the configuration nor the
+// command line names one.
+func DefaultRoot(getenv func(string) string, asRoot bool) (string, error) {
+	if asRoot {
+		return "/var/lib/runner", nil
+	}
+	if dir := getenv("XDG_STATE_HOME"); dir != "" {
+		return filepath.Join(dir, "runner"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("no state directory: %w; set state_dir or --working-directory", err)
+	}
+	return filepath.Join(home, ".local", "state", "runner"), nil
+}
+
+// Open makes the directory if need be and takes its lock. An *InUseError
+// tells that another process has it.
+func Open(root string) (*Dir, error) {
+	root, err := filepath.Abs(root)
+	if err != nil {
+		return nil, err
+	}
+	for _, sub := range []string{"", "credentials", "keys", "jobs", "builds", "actions", "tools"} {
+		if err := os.MkdirAll(filepath.Join(root, sub), 0o700); err != nil {
+			return nil, fmt.Errorf("state directory: %w", err)
+		}
+	}
+	lockPath := filepath.Join(root, "lock")
+	lock, err := flock.TryLock(lockPath)
+	if errors.Is(err, flock.ErrLocked) {
+		return nil, &InUseError{Root: root, PID: readPID(lockPath)}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	d := &Dir{root: root, lock: lock, credentials: map[string]string{}, keys: map[string]string{}, claims: map[string]int{}}
+	if err := writePID(lock.File()); err != nil {
+		return nil, errors.Join(err, lock.Unlock())
+	}
+	if d.ended, err = openEnded(filepath.Join(root, "ended")); err != nil {
+		return nil, errors.Join(err, lock.Unlock())
+	}
+	return d, nil
+}
+
+// Close gives the directory up.
+func (d *Dir) Close() error {
+	return errors.Join(d.ended.close(), d.lock.Unlock())
+}
+
+// Root is the directory's absolute path.
+func (d *Dir) Root() string { return d.root }
+
+// Dirs are the paths of one job.
+func (d *Dir) Dirs(key string) common.JobDirs {
+	return common.JobDirs{
+		Job:     filepath.Join(d.root, "jobs", key),
+		Build:   filepath.Join(d.root, "builds", key),
+		Actions: filepath.Join(d.root, "actions"),
+		Tools:   filepath.Join(d.root, "tools"),
+	}
+}
+
+// JobKey names the directories of a task: server hash and task id.
+func JobKey(instanceURL string, taskID int64) string {
+	return common.ServerHash(instanceURL) + "-" + strconv.FormatInt(taskID, 10)
+}
+
+func writePID(f *os.File) error {
+	if err := f.Truncate(0); err != nil {
+		return err
+	}
+	_, err := f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	return err
+}
+
+func readPID(path string) int {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return 0
+	}
+	pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+	return pid
+}

@@ -1,0 +1,96 @@
+package state
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+
+	"multirunner/helpers/atomicfile"
+)
+
+// endedMax is how many ended tasks are remembered.
+const endedMax = 10_000
+
+// endedList is the file of ended tasks: a line each, appended. It is
+// rewritten when it has grown to twice what is remembered.
+type endedList struct {
+	mu    sync.Mutex
+	path  string
+	file  *os.File
+	order []string
+	known map[string]bool
+}
+
+func openEnded(path string) (*endedList, error) {
+	data, err := os.ReadFile(path)
+	if err != nil && !os.IsNotExist(err) {
+		return nil, fmt.Errorf("ended tasks: %w", err)
+	}
+	l := &endedList{path: path, known: map[string]bool{}}
+	for line := range bytes.Lines(data) {
+		// A torn last line names no task that ended; dropping it is safe.
+		if text, ok := strings.CutSuffix(string(line), "\n"); ok && text != "" && !l.known[text] {
+			l.order, l.known[text] = append(l.order, text), true
+		}
+	}
+	return l, l.rewrite()
+}
+
+func (l *endedList) contains(key string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.known[key]
+}
+
+func (l *endedList) add(key string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.known[key] {
+		return nil
+	}
+	if _, err := l.file.WriteString(key + "\n"); err != nil {
+		return fmt.Errorf("ended tasks: %w", err)
+	}
+	l.order, l.known[key] = append(l.order, key), true
+	if len(l.order) >= 2*endedMax {
+		return l.rewrite()
+	}
+	return nil
+}
+
+// rewrite keeps the last endedMax entries and opens the file for appending.
+func (l *endedList) rewrite() error {
+	if drop := len(l.order) - endedMax; drop > 0 {
+		for _, key := range l.order[:drop] {
+			delete(l.known, key)
+		}
+		l.order = append([]string(nil), l.order[drop:]...)
+	}
+	var text strings.Builder
+	for _, key := range l.order {
+		text.WriteString(key + "\n")
+	}
+	if err := l.close(); err != nil {
+		return err
+	}
+	if err := atomicfile.Write(l.path, []byte(text.String()), 0o600); err != nil {
+		return fmt.Errorf("ended tasks: %w", err)
+	}
+	f, err := os.OpenFile(l.path, os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return fmt.Errorf("ended tasks: %w", err)
+	}
+	l.file = f
+	return nil
+}
+
+func (l *endedList) close() error {
+	if l.file == nil {
+		return nil
+	}
+	f := l.file
+	l.file = nil
+	return f.Close()
+}
