@@ -1,0 +1,172 @@
+package network
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"sync/atomic"
+
+	"connectrpc.com/connect"
+)
+
+const (
+	snippetBytes = 300      // of a foreign answer, for the message
+	errorBytes   = 64 << 10 // of an error in JSON
+)
+
+// TransportError is a request that got no answer, or only a part of one.
+type TransportError struct {
+	// Sent tells whether the whole request had been written. Then the server
+	// may have acted on it: a task may be claimed for us that we never saw.
+	Sent bool
+	Err  error
+}
+
+func (e *TransportError) Error() string { return e.Err.Error() }
+func (e *TransportError) Unwrap() error { return e.Err }
+
+// ResponseError is an answer that the protocol does not know: of a proxy, of
+// another program at this address, or of an HTTP interface of the server.
+type ResponseError struct {
+	Status      int
+	ContentType string
+	Location    string // of a redirect
+	Text        string // the beginning of the body, when it is plain text or JSON
+}
+
+func (e *ResponseError) Error() string {
+	text := fmt.Sprintf("HTTP %d %s", e.Status, http.StatusText(e.Status))
+	switch {
+	case e.Location != "":
+		return text + " to " + e.Location + ": redirects are not followed, configure the URL that it leads to"
+	case e.Text != "":
+		return text + ": " + e.Text
+	case e.ContentType != "":
+		return text + " with " + e.ContentType
+	}
+	return text
+}
+
+// RequestSent tells whether err left it open if the server acted on the
+// request: it was, or may have been, written, and the answer did not come.
+func RequestSent(err error) bool {
+	var transport *TransportError
+	if errors.As(err, &transport) {
+		return transport.Sent
+	}
+	switch Classify(err) {
+	case ClassPatience, ClassTransport, ClassCanceled:
+		return true // our context ended the call: how far it was is not known
+	}
+	return false
+}
+
+// wire stands between the protocol's client and the transport. It gives
+// failures a type where they happen: later they are only text (connect-go,
+// for one, reports a reset connection as cancelled).
+type wire struct {
+	next      http.RoundTripper
+	userAgent string
+}
+
+func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
+	var sent atomic.Bool
+	trace := &httptrace.ClientTrace{
+		WroteRequest: func(info httptrace.WroteRequestInfo) {
+			// A connection that fails may be replaced and the request sent
+			// again: the last word counts.
+			sent.Store(info.Err == nil)
+		},
+	}
+	req = req.Clone(httptrace.WithClientTrace(req.Context(), trace)) // the caller's stays as it is
+	req.Header.Set("User-Agent", w.userAgent)
+	res, err := w.next.RoundTrip(req)
+	if err != nil {
+		return nil, &TransportError{Sent: sent.Load(), Err: err}
+	}
+	if isRPC(req) && !isConnectAnswer(res) {
+		defer res.Body.Close()
+		return nil, responseError(res)
+	}
+	res.Body = &wireBody{ReadCloser: res.Body}
+	return res, nil
+}
+
+// CloseIdleConnections is what http.Client looks for.
+func (w *wire) CloseIdleConnections() {
+	if c, ok := w.next.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
+
+func isRPC(req *http.Request) bool {
+	return strings.HasPrefix(req.Header.Get("Content-Type"), "application/proto")
+}
+
+// isConnectAnswer tells whether the protocol's handler wrote the answer: it is
+// protobuf with 200, and JSON with a code otherwise. What a proxy says in JSON
+// has no such code, and must not pass for the server's word.
+func isConnectAnswer(res *http.Response) bool {
+	kind, _, err := mime.ParseMediaType(res.Header.Get("Content-Type"))
+	if err != nil {
+		return false
+	}
+	if res.StatusCode == http.StatusOK {
+		return kind == "application/proto"
+	}
+	return kind == "application/json" && hasCode(res)
+}
+
+// hasCode looks for the code of a Connect error in the body, and leaves the
+// body to be read again.
+func hasCode(res *http.Response) bool {
+	if res.Header.Get("Content-Encoding") != "" {
+		return true // only the protocol's handler compresses its errors
+	}
+	body, err := io.ReadAll(io.LimitReader(res.Body, errorBytes))
+	rest := res.Body
+	res.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(body), rest), rest}
+	if err != nil {
+		return false
+	}
+	var wireError struct {
+		Code connect.Code `json:"code"`
+	}
+	return json.Unmarshal(body, &wireError) == nil && wireError.Code != 0
+}
+
+func responseError(res *http.Response) *ResponseError {
+	e := &ResponseError{Status: res.StatusCode, ContentType: res.Header.Get("Content-Type")}
+	if res.StatusCode >= 300 && res.StatusCode < 400 {
+		e.Location = res.Header.Get("Location")
+	}
+	kind, _, _ := mime.ParseMediaType(e.ContentType)
+	if kind != "text/plain" && kind != "application/json" {
+		return e
+	}
+	body, err := io.ReadAll(io.LimitReader(res.Body, snippetBytes))
+	if err == nil {
+		e.Text = strings.Join(strings.Fields(strings.ToValidUTF8(string(body), "")), " ")
+	}
+	return e
+}
+
+// wireBody types the failures in the middle of an answer.
+type wireBody struct{ io.ReadCloser }
+
+func (b *wireBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = &TransportError{Sent: true, Err: err}
+	}
+	return n, err
+}
