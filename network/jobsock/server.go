@@ -1,0 +1,247 @@
+package jobsock
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+const (
+	maxPath      = 100 // bytes: systems allow 104 to 108, with a terminator
+	wakeGap      = 250 * time.Millisecond
+	writeTimeout = 5 * time.Second
+)
+
+// Server is the job process's end of the socket.
+type Server struct {
+	listener net.Listener
+	path     string
+	tempDir  string // holds path when the wanted one was too long
+	handler  Handler
+
+	mu     sync.Mutex
+	conns  map[*serverConn]struct{}
+	closed bool
+	wg     sync.WaitGroup
+}
+
+// Listen makes the socket at path, 0600, in place of one that a dead process
+// left there. A path of more than 100 bytes is too long for a socket: then it
+// is made in a fresh 0700 directory under the temp directory, see Path.
+func Listen(path string, handler Handler) (*Server, error) {
+	s := &Server{path: path, handler: handler, conns: make(map[*serverConn]struct{})}
+	if err := s.choosePath(); err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("unix", s.path)
+	if err != nil {
+		return nil, errors.Join(err, s.removeTemp())
+	}
+	s.listener = listener
+	if err := os.Chmod(s.path, 0o600); err != nil {
+		return nil, errors.Join(err, listener.Close(), s.removeTemp())
+	}
+	s.wg.Go(s.accept)
+	return s, nil
+}
+
+func (s *Server) choosePath() error {
+	if len(s.path) > maxPath {
+		dir, err := os.MkdirTemp("", "runner-job-") // 0700
+		if err != nil {
+			return err
+		}
+		s.tempDir, s.path = dir, filepath.Join(dir, "sock")
+	}
+	if len(s.path) > maxPath {
+		return errors.Join(fmt.Errorf("%s is too long for a socket: set TMPDIR to a shorter directory", s.path), s.removeTemp())
+	}
+	if err := os.Remove(s.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+func (s *Server) removeTemp() error {
+	if s.tempDir == "" {
+		return nil
+	}
+	return os.RemoveAll(s.tempDir)
+}
+
+// Path is where the socket is.
+func (s *Server) Path() string { return s.path }
+
+// Wake tells every connected supervisor to look at the spool: at once when
+// urgent, else within 250 ms together with other wakes. It never blocks.
+func (s *Server) Wake(urgent bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		c.wake(urgent)
+	}
+}
+
+// Close ends all connections, removes the socket and waits for the handlers.
+func (s *Server) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	for c := range s.conns {
+		c.end()
+	}
+	s.mu.Unlock()
+	err := s.listener.Close()
+	s.wg.Wait()
+	return errors.Join(err, s.removeTemp())
+}
+
+func (s *Server) accept() {
+	for {
+		conn, err := s.listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil { // out of descriptors, most likely
+			time.Sleep(100 * time.Millisecond)
+			continue
+		}
+		s.start(conn)
+	}
+}
+
+func (s *Server) start(conn net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		_ = conn.Close()
+		return
+	}
+	c := &serverConn{
+		conn:   conn,
+		soon:   make(chan struct{}, 1),
+		now:    make(chan struct{}, 1),
+		closed: make(chan struct{}),
+	}
+	s.conns[c] = struct{}{}
+	s.wg.Go(func() { s.serve(c) })
+	s.wg.Go(c.sendWakes)
+}
+
+// serve answers a connection's questions until it breaks.
+func (s *Server) serve(c *serverConn) {
+	defer func() {
+		s.mu.Lock()
+		delete(s.conns, c)
+		s.mu.Unlock()
+		c.end()
+	}()
+	lines := bufio.NewScanner(c.conn)
+	lines.Buffer(nil, maxLine)
+	for lines.Scan() {
+		question, err := decodeLine(lines.Bytes())
+		if err != nil {
+			_ = c.send(message{Error: err.Error()})
+			return
+		}
+		if err := c.send(s.answer(question)); err != nil {
+			return
+		}
+	}
+}
+
+func (s *Server) answer(question message) message {
+	answer := message{ID: question.ID, Command: question.Command}
+	switch question.Command {
+	case commandCancel:
+		if strength(question.Reason) == 0 {
+			answer.Error = fmt.Sprintf("unknown reason %q", question.Reason)
+			break
+		}
+		s.handler.Cancel(question.Reason)
+	case commandStatus:
+		status := s.handler.Status()
+		answer.Status = &status
+	case commandToken:
+		runtime := s.handler.Token()
+		answer.Runtime = &wireRuntime{Token: runtime.Token.Reveal(), RunID: runtime.RunID, JobID: runtime.JobID}
+	default:
+		answer.Error = fmt.Sprintf("unknown command %q", question.Command)
+	}
+	return answer
+}
+
+// serverConn is one connected supervisor.
+type serverConn struct {
+	conn      net.Conn
+	soon, now chan struct{}
+	closed    chan struct{}
+	once      sync.Once
+	mu        sync.Mutex // one line at a time
+}
+
+func (c *serverConn) end() {
+	c.once.Do(func() {
+		close(c.closed)
+		_ = c.conn.Close()
+	})
+}
+
+func (c *serverConn) send(m message) error {
+	line, err := encodeLine(m)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return err
+	}
+	_, err = c.conn.Write(line)
+	return err
+}
+
+func (c *serverConn) wake(urgent bool) {
+	ch := c.soon
+	if urgent {
+		ch = c.now
+	}
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
+
+// sendWakes sends urgent wakes as they come and the others with a gap.
+func (c *serverConn) sendWakes() {
+	defer c.end()
+	var last time.Time
+	for {
+		select {
+		case <-c.closed:
+			return
+		case <-c.now:
+		case <-c.soon:
+			gap := time.NewTimer(wakeGap - time.Since(last))
+			select {
+			case <-c.closed:
+			case <-c.now:
+			case <-gap.C:
+			}
+			gap.Stop()
+		}
+		last = time.Now()
+		if err := c.send(message{Command: eventWake}); err != nil {
+			return
+		}
+	}
+}

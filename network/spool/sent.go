@@ -1,0 +1,81 @@
+package spool
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// FileName and SentName are the files of a job directory that belong to this
+// package.
+const (
+	FileName = "spool"
+	SentName = "sent"
+)
+
+// Sent is how far a spool is delivered. It is a hint that may lag behind what
+// the server has: everything may be sent again. The zero value means nothing.
+type Sent struct {
+	V int `json:"v"`
+	// Offset: everything before it is delivered. Rows is the number of rows
+	// before it, State the task's state there (runner.v1.TaskState, empty
+	// before the first).
+	Offset int64  `json:"offset"`
+	Rows   int64  `json:"rows"`
+	State  []byte `json:"state,omitempty"`
+	// Outputs are the names of all outputs that are dealt with; Summaries the
+	// offsets of those summaries behind Offset that are.
+	Outputs   []string `json:"outputs,omitempty"`
+	Summaries []int64  `json:"summaries,omitempty"`
+	LogClosed bool     `json:"log_closed,omitempty"` // no_more is acknowledged
+	Final     bool     `json:"final,omitempty"`      // the final state is
+}
+
+const sentVersion = 1
+
+// LoadSent reads what StoreSent wrote. No file gives the zero value and no
+// error; a file that cannot be read or decoded gives the zero value and one.
+func LoadSent(dir string) (Sent, error) {
+	path := filepath.Join(dir, SentName)
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Sent{}, nil
+	}
+	if err != nil {
+		return Sent{}, err
+	}
+	var sent Sent
+	if err := json.Unmarshal(data, &sent); err != nil {
+		return Sent{}, fmt.Errorf("%s: %w", path, err)
+	}
+	if sent.V != sentVersion || sent.Offset < 0 || sent.Rows < 0 {
+		return Sent{}, fmt.Errorf("%s: version %d, offset %d, rows %d: not what this program writes", path, sent.V, sent.Offset, sent.Rows)
+	}
+	return sent, nil
+}
+
+// StoreSent replaces the file in one step, 0600, without a sync: after a power
+// failure it may be an older one.
+func StoreSent(dir string, sent Sent) error {
+	sent.V = sentVersion
+	data, err := json.Marshal(sent)
+	if err != nil {
+		return err
+	}
+	temp, err := os.CreateTemp(dir, SentName+".*") // 0600
+	if err != nil {
+		return err
+	}
+	_, err = temp.Write(append(data, '\n'))
+	err = errors.Join(err, temp.Close())
+	if err == nil {
+		err = os.Rename(temp.Name(), filepath.Join(dir, SentName))
+	}
+	if err != nil {
+		_ = os.Remove(temp.Name())
+	}
+	return err
+}
