@@ -104,7 +104,7 @@ func (d *Doc) leadingComments(at, lastContent int) int {
 
 func (d *Doc) isCommentedKey(st statement) bool {
 	text := bytes.TrimLeft(d.data[st.start:st.end], " \t#")
-	s := &scanner{data: text, arrays: map[string]int{}}
+	s := newScanner(text)
 	_, ok := s.keys()
 	return ok && s.peek() == '='
 }

@@ -57,23 +57,16 @@ type statement struct {
 
 // Scan reads text. It never fails.
 func Scan(data []byte) *Doc {
-	s := &scanner{data: data, line: 1, arrays: map[string]int{}}
+	s := newScanner(data)
 	s.scan()
-	doc := &Doc{data: data, statements: s.statements, entries: s.entries, lines: map[string]int{}}
-	for _, e := range doc.entries {
-		key := strings.ToLower(e.Path)
-		if _, known := doc.lines[key]; !known {
-			doc.lines[key] = e.Line
-		}
-	}
-	return doc
+	return &Doc{data: data, statements: s.statements, entries: s.entries, lines: s.lines}
 }
 
 // Entries gives all headers and keys in the order of the text.
 func (d *Doc) Entries() []Entry { return d.entries }
 
-// Line gives the line of a path such as "runners[0].shell.user", ignoring case
-// as decoders do. When the text has no such key, it is the line of the nearest
+// Line gives the line of a path such as "runners[0].shell.user" or
+// "runners[0].labels[2]", ignoring case as decoders do. When the text has no such key, it is the line of the nearest
 // table around it, and 0 when there is none.
 func (d *Doc) Line(path string) int {
 	path = strings.ToLower(path)

@@ -69,16 +69,20 @@ shell.user = "v"
 }
 
 func TestLineFallsBackToTheTableAround(t *testing.T) {
-	doc := Scan([]byte("\xef\xbb\xbfa = 1\r\n[[r]]\r\nName = 'x'\r\n[r.\"s.t\"]\r\n"))
+	doc := Scan([]byte("\xef\xbb\xbfa = 1\r\n[[r]]\r\nName = 'x'\r\n[r.\"s.t\"]\r\nl = [1,\n2]"))
 	for path, want := range map[string]int{
-		"a":            1,
-		"r[0]":         2,
-		"r[0].name":    3,
-		"r[0].missing": 2,
-		`r[0]."s.t".u`: 4,
-		"r[1].name":    0,
-		"b":            0,
-		"":             0,
+		"a":               1,
+		"r[0]":            2,
+		"r[0].name":       3,
+		"r[0].missing":    2,
+		`r[0]."s.t".u`:    4,
+		"r[1].name":       0,
+		"b":               0,
+		`r[0]."s.t".l`:    5,
+		`r[0]."s.t".l[0]`: 5,
+		`r[0]."s.t".l[1]`: 6,
+		`r[0]."s.t".l[2]`: 5,
+		"":                0,
 	} {
 		if got := doc.Line(path); got != want {
 			t.Errorf("Line(%q) = %d, want %d", path, got, want)

@@ -1,6 +1,9 @@
 package tomltext
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // maxDepth bounds the nesting of values, so that no text can exhaust the stack.
 const maxDepth = 500
@@ -16,6 +19,11 @@ type scanner struct {
 	table  []string       // the keys of the table that key-value lines belong to
 	path   string         // the same as a path
 	arrays map[string]int // path of an array of tables to its last position
+	lines  map[string]int // as in Doc
+}
+
+func newScanner(data []byte) *scanner {
+	return &scanner{data: data, line: 1, arrays: map[string]int{}, lines: map[string]int{}}
 }
 
 func (s *scanner) scan() {
@@ -69,7 +77,7 @@ func (s *scanner) header() (statementKind, int) {
 		s.pos++
 	}
 	s.table, s.path = keys, s.tablePath(keys, kind)
-	s.entries = append(s.entries, Entry{kind, keys, s.path, line})
+	s.add(Entry{kind, keys, s.path, line})
 	return header, len(s.entries) - 1
 }
 
@@ -107,8 +115,20 @@ func (s *scanner) keyValue(table []string, path string, depth int) bool {
 	for _, key := range keys {
 		path = Join(path, key)
 	}
-	s.entries = append(s.entries, Entry{Value, all, path, line})
+	s.add(Entry{Value, all, path, line})
 	return s.value(all, path, depth)
+}
+
+func (s *scanner) add(e Entry) {
+	s.entries = append(s.entries, e)
+	s.place(e.Path, e.Line)
+}
+
+func (s *scanner) place(path string, line int) {
+	path = strings.ToLower(path)
+	if _, known := s.lines[path]; !known {
+		s.lines[path] = line
+	}
 }
 
 // value reads a value and tells whether it could.
@@ -142,7 +162,9 @@ func (s *scanner) array(keys []string, path string, depth int) bool {
 			s.pos++
 			return true
 		}
-		if !s.value(keys, Index(path, i), depth) {
+		element := Index(path, i)
+		s.place(element, s.line)
+		if !s.value(keys, element, depth) {
 			return false
 		}
 		if !s.comma(']') {
