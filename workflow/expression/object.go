@@ -12,9 +12,12 @@ type Pair struct {
 type object struct {
 	keys   []string
 	values []Value
-	index  map[string]int // by folded key, or by the key itself
+	index  map[string]int // by name(key); nil while there are few keys
 	exact  bool           // keys are found only as written
 }
+
+// fewKeys is how many keys are looked through without an index.
+const fewKeys = 8
 
 // NewObject gives a new object with the pairs in their order. Keys are found
 // ignoring case; a later pair replaces the value of an earlier one of the same
@@ -26,27 +29,49 @@ func NewObject(pairs ...Pair) Value { return newObject(pairs, false) }
 func NewExactObject(pairs ...Pair) Value { return newObject(pairs, true) }
 
 func newObject(pairs []Pair, exact bool) Value {
-	o := &object{
-		keys:   make([]string, 0, len(pairs)),
-		values: make([]Value, 0, len(pairs)),
-		index:  make(map[string]int, len(pairs)),
-		exact:  exact,
-	}
+	o := makeObject(len(pairs), exact)
 	for _, p := range pairs {
-		o.set(p.Key, p.Value)
+		if i, ok := o.find(p.Key); ok {
+			o.values[i] = p.Value
+			continue
+		}
+		o.add(p.Key, p.Value)
 	}
 	return Value{kind: KindObject, obj: o}
 }
 
-func (o *object) set(key string, v Value) {
-	name := o.name(key)
-	if i, ok := o.index[name]; ok {
-		o.values[i] = v
+func makeObject(size int, exact bool) *object {
+	o := &object{keys: make([]string, 0, size), values: make([]Value, 0, size), exact: exact}
+	if size > fewKeys {
+		o.index = make(map[string]int, size)
+	}
+	return o
+}
+
+// add adds an entry unless the key is there.
+func (o *object) add(key string, v Value) {
+	if _, ok := o.find(key); ok {
 		return
 	}
-	o.index[name] = len(o.keys)
+	if o.index != nil {
+		o.index[o.name(key)] = len(o.keys)
+	}
 	o.keys = append(o.keys, key)
 	o.values = append(o.values, v)
+}
+
+// find gives the place of a key.
+func (o *object) find(key string) (int, bool) {
+	if o.index != nil {
+		i, ok := o.index[o.name(key)]
+		return i, ok
+	}
+	for i, k := range o.keys {
+		if k == key || !o.exact && equalFold(k, key) {
+			return i, true
+		}
+	}
+	return 0, false
 }
 
 func (o *object) name(key string) string {
@@ -62,7 +87,7 @@ func (v Value) Get(key string) (Value, bool) {
 	if v.obj == nil {
 		return Null, false
 	}
-	i, ok := v.obj.index[v.obj.name(key)]
+	i, ok := v.obj.find(key)
 	if !ok {
 		return Null, false
 	}
