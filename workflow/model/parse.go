@@ -1,10 +1,78 @@
 package model
 
-import "errors"
-
 // Parse parses a workflow file or the payload of a task. file is what errors
 // call it: a path, or words such as "payload of task 7". The error is an *Error
-// or Errors, so errors.As finds an *Error.
+// or Errors, so errors.As finds an *Error. Keys that the language does not have
+// are Warnings; needs are checked by Order only, as a payload has one job.
 func Parse(file string, data []byte) (*Workflow, error) {
-	return nil, errors.New("unfinished")
+	root, err := load(file, data)
+	if err != nil {
+		return nil, err
+	}
+	p := &parser{file: file}
+	w := p.workflow(Value{node: root, at: &place{file: file}})
+	switch len(p.faults) {
+	case 0:
+		w.Warnings = p.warnings
+		return w, nil
+	case 1:
+		return nil, p.faults[0]
+	}
+	return nil, p.faults
+}
+
+func (p *parser) workflow(v Value) *Workflow {
+	if !v.IsMapping() {
+		p.fault(v, `not a workflow: it is %s, not a mapping with "on" and "jobs"`, kindName(v.node))
+		return nil
+	}
+	unknown := p.unknown(v, workflowKeys)
+	w := &Workflow{
+		File:        p.file,
+		Name:        p.want(v.Get("name"), scalar).Text(),
+		RunName:     p.want(v.Get("run-name"), scalar),
+		Env:         p.scalars(v.Get("env")),
+		Defaults:    p.defaults(v.Get("defaults")),
+		Permissions: p.want(v.Get("permissions"), scalar|mapping),
+		Concurrency: p.want(v.Get("concurrency"), scalar|mapping),
+		root:        v.node,
+	}
+	if on := v.Get("on"); on.IsNull() {
+		p.warn(v.Errorf(`has no "on": nothing starts it`))
+	} else {
+		w.On = p.events(on)
+	}
+	jobs := v.Get("jobs")
+	if jobs.IsNull() && len(p.faults) == 0 {
+		p.fault(v, `not a workflow: it has no "jobs"%s`, meant("jobs", unknown))
+		return w
+	}
+	for _, f := range p.want(jobs, mapping).fields() {
+		w.Jobs = append(w.Jobs, p.job(f))
+	}
+	if len(w.Jobs) == 0 && len(p.faults) == 0 {
+		p.fault(jobs, "has no job")
+	}
+	return w
+}
+
+// meant names the unknown key that a missing one was probably written as.
+func meant(key string, unknown []string) string {
+	for _, name := range unknown {
+		if nearest(name, []string{key}) != "" {
+			return `; is "` + excerpt(name) + `" meant to be it?`
+		}
+	}
+	return ""
+}
+
+func (p *parser) defaults(v Value) Defaults {
+	v = p.want(v, mapping)
+	p.unknown(v, defaultsKeys)
+	run := p.want(v.Get("run"), mapping)
+	p.unknown(run, runKeys)
+	return Defaults{
+		Shell:            p.want(run.Get("shell"), scalar),
+		WorkingDirectory: p.want(run.Get("working-directory"), scalar),
+	}
 }

@@ -1,11 +1,11 @@
 package model
 
 import (
-	"time"
+	"errors"
+	"fmt"
+	"strings"
 
 	"go.yaml.in/yaml/v4"
-
-	"multirunner/workflow/expression"
 )
 
 // Value is a value of a workflow as it is written, before evaluation, with its
@@ -20,12 +20,33 @@ type place struct {
 	file string
 	job  string
 	step int
-	key  string
+	key  string // dotted, from the top, the job or the step
 }
 
 // IsZero tells whether the value is absent. A key with nothing behind it, or
 // with null, is not.
 func (v Value) IsZero() bool { return v.node == nil }
+
+// IsNull tells whether the value is absent, null, or a key with nothing behind it.
+func (v Value) IsNull() bool {
+	return v.node == nil || v.node.Kind == yaml.ScalarNode && v.node.Tag == tagNull
+}
+
+// IsScalar tells whether the value is a text, number, boolean or null.
+func (v Value) IsScalar() bool { return v.node != nil && v.node.Kind == yaml.ScalarNode }
+
+// IsList tells whether the value is a list.
+func (v Value) IsList() bool { return v.node != nil && v.node.Kind == yaml.SequenceNode }
+
+// IsMapping tells whether the value is a mapping.
+func (v Value) IsMapping() bool { return v.node != nil && v.node.Kind == yaml.MappingNode }
+
+// IsExpression tells whether the value is a text with a ${{ in it.
+func (v Value) IsExpression() bool { return v.node != nil && isExpression(v.node) }
+
+func isExpression(n *yaml.Node) bool {
+	return n.Kind == yaml.ScalarNode && n.Tag == tagStr && strings.Contains(n.Value, "${{")
+}
 
 // Node gives the YAML behind the value, nil when absent. It must not be changed.
 func (v Value) Node() *yaml.Node { return v.node }
@@ -38,51 +59,94 @@ func (v Value) Line() int {
 	return v.node.Line
 }
 
-// Pair is an entry of an evaluated mapping.
-type Pair struct{ Key, Value string }
-
 // Text gives a scalar as it is written, "" for null, absent and anything else.
-func (v Value) Text() string { return "" }
-
-// Eval gives the value with its expressions evaluated: typed scalars, arrays
-// and objects. Absent gives Null.
-func (v Value) Eval(scope expression.Scope) (expression.Value, error) {
-	return expression.Null, nil
+func (v Value) Text() string {
+	if !v.IsScalar() || v.node.Tag == tagNull {
+		return ""
+	}
+	return v.node.Value
 }
 
-// EvalString gives a scalar as text. Without expressions it is the text as
-// written (1.10 stays "1.10"), as the server writes it into payloads. Absent
-// and null give "". Lists and mappings are errors.
-func (v Value) EvalString(scope expression.Scope) (string, error) { return "", nil }
-
-// EvalBool gives a boolean, also one written as a string. Absent, null and the
-// empty string give the fallback, anything else is an error.
-func (v Value) EvalBool(scope expression.Scope, fallback bool) (bool, error) { return fallback, nil }
-
-// EvalNumber gives a number, also one written as a string; false for absent,
-// null and the empty string; anything else is an error.
-func (v Value) EvalNumber(scope expression.Scope) (float64, bool, error) { return 0, false, nil }
-
-// EvalMinutes gives the duration of a timeout-minutes; 0 for none: absent,
-// empty, zero or negative.
-func (v Value) EvalMinutes(scope expression.Scope) (time.Duration, error) { return 0, nil }
-
-// EvalMap gives a mapping of texts in file order, by the rules of EvalString.
-// Later keys replace earlier ones that are equal. Absent and null give none.
-func (v Value) EvalMap(scope expression.Scope) ([]Pair, error) { return nil, nil }
-
-// EvalCondition gives an `if`: absent and empty mean success(), and without a
-// status function success() && (cond) is meant. The scope must have them.
-func (v Value) EvalCondition(scope expression.Scope) (bool, error) { return false, nil }
-
 // Get gives the value of a key of a mapping, absent when there is none.
-func (v Value) Get(key string) Value { return Value{} }
+func (v Value) Get(key string) Value {
+	if !v.IsMapping() {
+		return Value{}
+	}
+	for i := 0; i+1 < len(v.node.Content); i += 2 {
+		if v.node.Content[i].Value == key {
+			return v.child(key, v.node.Content[i+1])
+		}
+	}
+	return Value{}
+}
 
 // Keys gives the keys of a mapping in file order, nil for anything else.
-func (v Value) Keys() []string { return nil }
+func (v Value) Keys() []string {
+	if !v.IsMapping() {
+		return nil
+	}
+	keys := make([]string, 0, len(v.node.Content)/2)
+	for i := 0; i+1 < len(v.node.Content); i += 2 {
+		keys = append(keys, v.node.Content[i].Value)
+	}
+	return keys
+}
 
 // Items gives the entries of a list, nil for anything else.
-func (v Value) Items() []Value { return nil }
+func (v Value) Items() []Value {
+	if !v.IsList() {
+		return nil
+	}
+	items := make([]Value, len(v.node.Content))
+	for i, n := range v.node.Content {
+		items[i] = v.item(i, n)
+	}
+	return items
+}
 
-// Errorf gives an error at the value's place.
-func (v Value) Errorf(format string, args ...any) *Error { return nil }
+// field is a key of a mapping with its value.
+type field struct {
+	key   string
+	line  int
+	value Value
+}
+
+// fields gives a mapping in file order, nil for anything else.
+func (v Value) fields() []field {
+	if !v.IsMapping() {
+		return nil
+	}
+	fields := make([]field, 0, len(v.node.Content)/2)
+	for i := 0; i+1 < len(v.node.Content); i += 2 {
+		key := v.node.Content[i]
+		fields = append(fields, field{key.Value, key.Line, v.child(key.Value, v.node.Content[i+1])})
+	}
+	return fields
+}
+
+// child gives the value of a key that belongs to this one.
+func (v Value) child(key string, n *yaml.Node) Value {
+	at := *v.at
+	if at.key != "" {
+		key = at.key + "." + key
+	}
+	at.key = key
+	return Value{node: n, at: &at}
+}
+
+func (v Value) item(i int, n *yaml.Node) Value {
+	at := *v.at
+	at.key = fmt.Sprintf("%s[%d]", at.key, i)
+	return Value{node: n, at: &at}
+}
+
+// Errorf gives an error at the value's place. An absent value has none.
+func (v Value) Errorf(format string, args ...any) *Error {
+	e := &Error{Line: v.Line()}
+	if v.at != nil {
+		e.File, e.Job, e.Step, e.Key = v.at.file, v.at.job, v.at.step, v.at.key
+	}
+	wrapped := fmt.Errorf(format, args...)
+	e.Message, e.Err = wrapped.Error(), errors.Unwrap(wrapped)
+	return e
+}

@@ -24,15 +24,13 @@ type Workflow struct {
 
 // Job gives the job with an id, nil if there is none. An id that differs only
 // in case is found when none is equal, as contexts do.
-func (w *Workflow) Job(id string) *Job { return findJob(w.Jobs, id) }
-
-func findJob(jobs []*Job, id string) *Job {
-	for _, job := range jobs {
+func (w *Workflow) Job(id string) *Job {
+	for _, job := range w.Jobs {
 		if job.ID == id {
 			return job
 		}
 	}
-	for _, job := range jobs {
+	for _, job := range w.Jobs {
 		if strings.EqualFold(job.ID, id) {
 			return job
 		}
