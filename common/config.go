@@ -38,7 +38,7 @@ type ReportingConfig struct {
 
 // MetricsConfig says what is measured.
 type MetricsConfig struct {
-	PerRunner string `toml:"per_runner"` // auto, true, false
+	PerRunner Switch `toml:"per_runner"` // auto: up to 500 registrations
 }
 
 // RunnerConfig is one registration: a [[runners]] block.
