@@ -124,21 +124,19 @@ func (c *Client) broadcast() {
 func (c *Client) connect() {
 	delay := redialMin
 	for c.ctx.Err() == nil {
-		conn, err := c.dial()
-		if err != nil {
-			select {
-			case <-c.ctx.Done():
-			case <-time.After(delay):
-			}
-			delay = min(2*delay, redialMax)
-			continue
-		}
 		began := time.Now()
-		c.read(conn)
-		c.drop(conn)
-		if time.Since(began) > redialMax {
+		if conn, err := c.dial(); err == nil {
+			c.read(conn)
+			c.drop(conn)
+		}
+		if time.Since(began) > redialMax { // it was a connection that worked
 			delay = redialMin
 		}
+		select {
+		case <-c.ctx.Done():
+		case <-time.After(delay):
+		}
+		delay = min(2*delay, redialMax)
 	}
 }
 

@@ -32,9 +32,9 @@ func (m *Memory) Read(offset int64, visit func(Record) bool) (int64, error) {
 }
 
 // Release implements Source: what is before offset becomes zeros.
-func (m *Memory) Release(offset int64) error {
+func (m *Memory) Release(offset int64) (bool, error) {
 	m.data.clear(offset)
-	return nil
+	return true, nil
 }
 
 // LoadSent gives what StoreSent took last.

@@ -2,12 +2,12 @@
 
 package spool
 
-import "os"
+import (
+	"errors"
+	"os"
+)
 
-// holePuncher does nothing here: the space of a spool comes back when its job
-// is done.
-type holePuncher struct{}
+// Without holes the space of a spool comes back when its job is done.
+const holesKnown = false
 
-func (holePuncher) worthwhile(int64) bool { return false }
-
-func (holePuncher) punch(*os.File, int64) error { return nil }
+func punchHole(*os.File, int64, int64) error { return errors.ErrUnsupported }

@@ -20,9 +20,10 @@ type Source interface {
 	// the incomplete one at the end. A spool that does not exist yet has no
 	// records. What cannot be read is a *CorruptError.
 	Read(offset int64, visit func(Record) bool) (int64, error)
-	// Release says that nothing before offset will be read again, and that a
-	// stored Sent says so. The space may be given back.
-	Release(offset int64) error
+	// Release says that nothing before offset has to be read again, and that
+	// a stored Sent says so. It tells whether the space was given back, so
+	// that what is before offset is gone.
+	Release(offset int64) (bool, error)
 }
 
 // CorruptError says that a record cannot be read: a flipped bit, an unreadable
@@ -44,7 +45,10 @@ func (e *CorruptError) Error() string {
 // Unwrap gives the cause.
 func (e *CorruptError) Unwrap() error { return e.Err }
 
-const readBuffer = 64 << 10
+const (
+	readBuffer = 64 << 10
+	holeBlock  = 4 << 10 // of file systems; the first one stays, it has the header
+)
 
 // Reader reads the spool in a job directory while it grows. It is for one
 // goroutine at a time.
@@ -52,7 +56,8 @@ type Reader struct {
 	dir  string
 	file *os.File
 	scan scanner
-	hole holePuncher
+
+	noHoles bool
 }
 
 // OpenReader gives a reader of the spool in dir, which need not exist yet.
@@ -86,28 +91,38 @@ func (r *Reader) open() error {
 	return nil
 }
 
-// Release implements Source: on Linux the acknowledged part of the file
-// becomes a hole, in steps of some MiB.
-func (r *Reader) Release(offset int64) error {
-	if !r.hole.worthwhile(offset) {
-		return nil
+// Release implements Source: on Linux the file up to offset becomes a hole,
+// its first block excepted. It costs a sync of the stored Sent, so call it for
+// some MiB at once.
+func (r *Reader) Release(offset int64) (bool, error) {
+	if !holesKnown || r.noHoles {
+		return false, nil
 	}
 	if err := r.open(); err != nil {
-		return err
+		return false, err
 	}
 	// A hole without the Sent that explains it would look like damage, so
 	// that one has to be on the disk first.
 	sent, err := LoadSent(r.dir)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if sent.Offset < offset {
-		return fmt.Errorf("%s: stored offset %d is before %d: nothing released", r.file.Name(), sent.Offset, offset)
+		return false, fmt.Errorf("%s: stored offset %d is before %d: nothing released", r.file.Name(), sent.Offset, offset)
 	}
 	if err := syncFile(filepath.Join(r.dir, SentName)); err != nil {
-		return err
+		return false, err
 	}
-	return r.hole.punch(r.file, offset)
+	to := offset / holeBlock * holeBlock
+	if to <= holeBlock {
+		return false, nil
+	}
+	err = punchHole(r.file, holeBlock, to-holeBlock)
+	r.noHoles = err != nil // this file system cannot, so do not try again
+	if errors.Is(err, errors.ErrUnsupported) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 func syncFile(path string) error {

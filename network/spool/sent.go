@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"multirunner/helpers/atomicfile"
 )
 
 // FileName and SentName are the files of a job directory that belong to this
@@ -65,17 +67,5 @@ func StoreSent(dir string, sent Sent) error {
 	if err != nil {
 		return err
 	}
-	temp, err := os.CreateTemp(dir, SentName+".*") // 0600
-	if err != nil {
-		return err
-	}
-	_, err = temp.Write(append(data, '\n'))
-	err = errors.Join(err, temp.Close())
-	if err == nil {
-		err = os.Rename(temp.Name(), filepath.Join(dir, SentName))
-	}
-	if err != nil {
-		_ = os.Remove(temp.Name())
-	}
-	return err
+	return atomicfile.WriteNoSync(filepath.Join(dir, SentName), append(data, '\n'), 0o600)
 }

@@ -75,6 +75,7 @@ type Writer struct {
 	retryAt  time.Time // after a failed write
 	failure  error
 	ended    bool
+	durable  bool // the end is on the disk
 	closed   bool
 
 	notifyMu sync.Mutex
@@ -299,8 +300,9 @@ func (w *Writer) End(state *runnerv1.TaskState, reason string) error {
 func (w *Writer) Flush() error {
 	w.mu.Lock()
 	urgent, wrote, err := w.write()
-	if err == nil && w.ended {
+	if err == nil && w.ended && !w.durable {
 		err = w.out.Sync()
+		w.durable = err == nil
 	}
 	w.mu.Unlock()
 	if wrote {
