@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"multirunner/helpers/mounts"
 )
 
 // cgroup is a directory of a cgroup v2 hierarchy. No controllers are enabled
@@ -54,16 +56,16 @@ func ownCgroup() (string, error) {
 	if !ok {
 		return "", errors.New("this system has no cgroup v2 hierarchy")
 	}
-	mounts, err := readMounts()
+	list, err := mounts.List()
 	if err != nil {
 		return "", err
 	}
-	for _, m := range mounts {
-		if m.kind != "cgroup2" {
+	for _, m := range list {
+		if m.Type != "cgroup2" {
 			continue
 		}
-		if rel, err := filepath.Rel(m.root, path); err == nil && filepath.IsLocal(rel) {
-			return filepath.Join(m.point, rel), nil
+		if rel, err := filepath.Rel(m.Root, path); err == nil && filepath.IsLocal(rel) {
+			return filepath.Join(m.Point, rel), nil
 		}
 	}
 	return "", fmt.Errorf("no mounted cgroup v2 hierarchy shows %s", path)

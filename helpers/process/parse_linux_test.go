@@ -46,23 +46,6 @@ func TestDescendantsComeParentsFirstAndOnce(t *testing.T) {
 	}
 }
 
-func TestParseMounts(t *testing.T) {
-	const text = `31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755
-38 31 0:31 /docker/ab /sys/fs/cgroup/unified rw shared:7 master:2 - cgroup2 cgroup2 rw
-40 31 8:1 / /mnt/a\040b\134c rw - ext4 /dev/sda1 rw
-broken line
-41 31 - x
-`
-	want := []mount{
-		{root: "/", point: "/sys/fs/cgroup", kind: "tmpfs"},
-		{root: "/docker/ab", point: "/sys/fs/cgroup/unified", kind: "cgroup2"},
-		{root: "/", point: `/mnt/a b\c`, kind: "ext4"},
-	}
-	if diff := cmp.Diff(want, parseMounts(text), cmp.AllowUnexported(mount{})); diff != "" {
-		t.Error(diff)
-	}
-}
-
 func TestCgroupPathIsTheLineOfVersionTwo(t *testing.T) {
 	for text, want := range map[string]string{
 		"9:name=systemd:/a\n4:memory:/b\n0::/system.slice/x.service\n": "/system.slice/x.service",
@@ -110,15 +93,11 @@ func FuzzParseStat(f *testing.F) {
 	})
 }
 
-func FuzzParseMounts(f *testing.F) {
-	f.Add("40 31 8:1 / /mnt/a\\040b rw - ext4 /dev/sda1 rw\n")
-	f.Add("\\1 \\12 \\ - ")
+func FuzzCgroupPath(f *testing.F) {
+	f.Add("9:name=systemd:/a\n0::/system.slice/x.service\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, m := range parseMounts(text) {
-			if m.kind == "" || m.point == "" {
-				t.Errorf("an empty field: %+v", m)
-			}
+		if path, ok := cgroupPath([]byte(text)); ok && !strings.HasPrefix(path, "/") {
+			t.Errorf("%q is not absolute", path)
 		}
-		cgroupPath([]byte(text))
 	})
 }
