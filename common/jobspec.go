@@ -69,15 +69,3 @@ func (s *JobSpec) DecodeTask() (*runnerv1.Task, error) {
 	}
 	return task, nil
 }
-
-// StopReason says why a job is told to stop. The stronger one wins.
-type StopReason string
-
-const (
-	// StopServer: the server cancelled the job. always() and post steps run.
-	StopServer StopReason = "server"
-	// StopShutdown: the runner leaves. Later steps are skipped, the result is failure.
-	StopShutdown StopReason = "shutdown"
-	// StopKill: end everything now; the executor's clean-up still runs.
-	StopKill StopReason = "kill"
-)

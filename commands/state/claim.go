@@ -167,9 +167,14 @@ func (d *Dir) Discard(key string) error {
 	return errors.Join(os.RemoveAll(dirs.Job), os.RemoveAll(dirs.Build))
 }
 
-// Ended tells whether the task has ended here before.
-func (d *Dir) Ended(url string, taskID int64) bool {
-	return d.ended.contains(JobKey(url, taskID))
+// Claimed tells whether the task is claimed, or has ended here before.
+func (d *Dir) Claimed(url string, taskID int64) bool {
+	key := JobKey(url, taskID)
+	if d.ended.contains(key) {
+		return true
+	}
+	_, err := os.Lstat(d.Dirs(key).Job)
+	return err == nil
 }
 
 // HandOver gives the lock to a job process that was started with its file:

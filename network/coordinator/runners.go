@@ -23,6 +23,7 @@ type runnerRow struct {
 	version      string
 	scope        Scope
 	labels       []string
+	anyLabel     bool
 	capabilities []string
 	ephemeral    bool
 	disabled     bool
@@ -34,9 +35,12 @@ type runnerRow struct {
 
 // RunnerSpec is a runner to be made without the Register call.
 type RunnerSpec struct {
-	Name         string
-	Scope        Scope
-	Labels       []string
+	Name   string
+	Scope  Scope
+	Labels []string
+	// AnyLabel makes it take jobs whatever they ask for, as no real server
+	// does: for runs on one's own machine.
+	AnyLabel     bool
 	Capabilities []string
 	Ephemeral    bool
 }
@@ -91,6 +95,7 @@ func (s *Server) addRunner(spec RunnerSpec) *runnerRow {
 		name:         shortName(spec.Name),
 		scope:        spec.Scope,
 		labels:       slices.Clone(spec.Labels),
+		anyLabel:     spec.AnyLabel,
 		capabilities: slices.Clone(spec.Capabilities),
 		ephemeral:    spec.Ephemeral,
 	}
@@ -173,6 +178,9 @@ func (s *Server) deleteRunner(row *runnerRow) {
 // matches tells whether the runner has every label of a job. A job without
 // labels matches all runners.
 func (r *runnerRow) matches(labels []string) bool {
+	if r.anyLabel {
+		return true
+	}
 	for _, label := range labels {
 		if !slices.Contains(r.labels, label) {
 			return false

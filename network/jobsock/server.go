@@ -53,7 +53,7 @@ func Listen(path string, handler Handler) (*Server, error) {
 
 func (s *Server) choosePath() error {
 	if len(s.path) > maxPath {
-		dir, err := os.MkdirTemp("", "runner-job-") // 0700
+		dir, err := os.MkdirTemp("", tempPrefix) // 0700
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,180 @@
+package exec
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"multirunner/network/coordinator"
+)
+
+// watcher turns the server's events into what a person sees. It is used by
+// one goroutine.
+type watcher struct {
+	print *printer
+	// workflows names the run's files, so that the table can tell them apart.
+	workflows map[int64]string
+	runners   map[string]string // registration name by uuid
+	// selective says that runners have labels of the user's choice.
+	selective bool
+	server    *coordinator.Server
+
+	jobs map[int64]*view
+	open int // runs that are not finished
+}
+
+// view is what is known of a job.
+type view struct {
+	coordinator.JobInfo
+	order    int
+	workflow string
+	task     coordinator.TaskInfo
+	held     []row // rows that came before the state that tells their step
+}
+
+type row struct {
+	index int64
+	coordinator.LogLine
+}
+
+func newWatcher(print *printer, server *coordinator.Server) *watcher {
+	return &watcher{
+		print: print, server: server,
+		workflows: map[int64]string{}, runners: map[string]string{}, jobs: map[int64]*view{},
+	}
+}
+
+// handle shows one event. It tells whether all runs are finished.
+func (w *watcher) handle(e coordinator.Event) (finished bool) {
+	if e.Kind == coordinator.RunFinished {
+		w.open--
+		return w.open == 0
+	}
+	if e.Job.ID == 0 {
+		return false
+	}
+	v := w.view(e)
+	switch e.Kind {
+	case coordinator.JobPlanned:
+		w.planned(v)
+	case coordinator.JobPicked:
+		w.print.jobStarted(v.workflow, v.Name, w.runners[v.task.RunnerUUID])
+	case coordinator.StateChanged:
+		w.flush(v, false)
+	case coordinator.LogRows:
+		for i, line := range e.Rows {
+			v.held = append(v.held, row{e.FirstRow + int64(i), line})
+		}
+		w.flush(v, false)
+	case coordinator.JobFinished, coordinator.JobSkipped:
+		w.flush(v, true)
+		if v.Message != "" {
+			w.print.row(v.workflow, v.Name, "", e.At, "##[error]"+v.Message)
+		}
+		w.print.jobDone(v.workflow, v.Name, v.Status.String(), took(v.task))
+	}
+	return false
+}
+
+func (w *watcher) view(e coordinator.Event) *view {
+	v := w.jobs[e.Job.ID]
+	if v == nil {
+		v = &view{order: len(w.jobs), workflow: w.workflows[e.RunID]}
+		w.jobs[e.Job.ID] = v
+	}
+	before := v.task
+	v.JobInfo = e.Job
+	if e.Task.ID != 0 {
+		v.task = e.Task
+	}
+	for i, step := range v.task.Steps {
+		if !step.Started.IsZero() && (i >= len(before.Steps) || before.Steps[i].Started.IsZero()) {
+			w.print.stepStarted(v.workflow, v.Name, step.Name)
+		}
+	}
+	return v
+}
+
+// planned fails a job that none of the user's labels can take, which would
+// wait for ever.
+func (w *watcher) planned(v *view) {
+	if !w.selective {
+		return
+	}
+	for _, job := range w.server.Unmatched() {
+		if job.ID != v.ID {
+			continue
+		}
+		asked := strings.Join(job.Labels, ", ")
+		message := "No --label serves runs-on: " + asked + ". Add --label " + job.Labels[0] + ":host, or leave --label out to run everything on this machine."
+		if err := w.server.FailJob(job.ID, message); err != nil {
+			w.print.note("%s: %v", job.Name, err)
+		}
+	}
+}
+
+// flush shows the held rows of which it is known to which step they belong.
+// all says that no state will tell any more.
+func (w *watcher) flush(v *view, all bool) {
+	steps := v.task.Steps
+	known := int64(0)
+	for _, step := range steps {
+		if !step.Started.IsZero() {
+			known = max(known, step.LogIndex+step.LogLength)
+		}
+	}
+	n := 0
+	for _, r := range v.held {
+		// Rows of the last step that has started, beyond what its state
+		// counts, are most likely its own: a person should not wait for them.
+		if !all && r.index >= known && !running(steps) {
+			break
+		}
+		w.print.row(v.workflow, v.Name, stepName(steps, r.index), r.Time, r.Content)
+		n++
+	}
+	v.held = slices.Delete(v.held, 0, n)
+}
+
+func running(steps []coordinator.StepInfo) bool {
+	return slices.ContainsFunc(steps, func(s coordinator.StepInfo) bool { return s.Status == coordinator.StatusRunning })
+}
+
+// stepName gives the name of the step that a row belongs to, "" for set-up
+// and completion of the job.
+func stepName(steps []coordinator.StepInfo, index int64) string {
+	i := coordinator.StepOf(steps, index)
+	if i < 0 || i >= len(steps) {
+		return ""
+	}
+	return steps[i].Name
+}
+
+// outcomes gives the table's rows, in the order in which jobs were planned.
+func (w *watcher) outcomes() []outcome {
+	views := make([]*view, 0, len(w.jobs))
+	for _, v := range w.jobs {
+		views = append(views, v)
+	}
+	slices.SortFunc(views, func(a, b *view) int { return cmp.Compare(a.order, b.order) })
+	var outcomes []outcome
+	for _, v := range views {
+		o := outcome{workflow: v.workflow, job: v.Name, result: v.Status.String(), took: took(v.task)}
+		for _, step := range v.task.Steps {
+			if step.Status == coordinator.StatusFailure {
+				o.failed = step.Name
+				break
+			}
+		}
+		outcomes = append(outcomes, o)
+	}
+	return outcomes
+}
+
+func took(task coordinator.TaskInfo) time.Duration {
+	if task.Started.IsZero() || task.Stopped.IsZero() {
+		return 0
+	}
+	return task.Stopped.Sub(task.Started)
+}

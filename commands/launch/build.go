@@ -1,0 +1,231 @@
+package launch
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+	"time"
+
+	runnerv1 "gitea.dev/actions-proto-go/runner/v1"
+	"github.com/sirupsen/logrus"
+
+	"multirunner/commands/job"
+	"multirunner/commands/state"
+	"multirunner/common"
+	"multirunner/network/jobsock"
+	"multirunner/network/sender"
+	"multirunner/network/spool"
+)
+
+// overtime is how long a job process may take after its job should be over:
+// five minutes of grace for the job's own end, and one more. A process that is
+// still there then hangs, and would send heartbeats for ever.
+const overtime = 6 * time.Minute
+
+// build is a claimed task from its claim to its last acknowledged record. It
+// implements supervisor.Build.
+type build struct {
+	l      *Launcher
+	claim  *state.Claim
+	dirs   common.JobDirs
+	log    logrus.FieldLogger
+	source *spool.Reader
+	handle *sender.Handle
+
+	timeout time.Duration // of the job, set before follow
+
+	done   chan struct{} // closed when the job process has ended
+	result runnerv1.Result
+
+	mu      sync.Mutex
+	token   jobsock.Runtime // of a task that this process fetched
+	socket  *jobsock.Client // of a living job process
+	stopped common.StopReason
+	stops   chan struct{} // closed with the first stop
+}
+
+func (l *Launcher) newBuild(runner *common.RunnerConfig, onDisk *state.Claim) *build {
+	dirs := l.o.State.Dirs(onDisk.Key())
+	return &build{
+		l: l, claim: onDisk, dirs: dirs, log: l.log(runner.Name, onDisk), source: spool.OpenReader(dirs.Job),
+		done: make(chan struct{}), stops: make(chan struct{}),
+	}
+}
+
+// report hands what the spool holds, now and later, to the sender, and
+// removes the job when the server has it all.
+func (b *build) report(runner *common.RunnerConfig, resumed bool) error {
+	speaker, err := b.l.dial(runner)
+	if err != nil {
+		return err
+	}
+	sent, err := spool.LoadSent(b.dirs.Job)
+	if err != nil {
+		// It is a hint: without it everything is sent again.
+		b.log.WithError(err).Warn("Where sending stopped is unknown, sending all again")
+	}
+	b.handle = b.l.o.Sender.Add(sender.Job{
+		Key:          b.claim.Key(),
+		TaskID:       b.claim.TaskID,
+		Client:       speaker,
+		Source:       b.source,
+		Budget:       b.l.budget(runner),
+		Ephemeral:    runner.Ephemeral,
+		Capabilities: b.l.capabilitiesOf(runner.ID()),
+		Runtime:      b.runtime,
+		OnStop:       b.Stop,
+		Initial:      sent,
+		Resumed:      resumed,
+		SaveSent:     func(s spool.Sent) error { return spool.StoreSent(b.dirs.Job, s) },
+	})
+	b.l.builds.Go(b.deliver)
+	return nil
+}
+
+// Done implements supervisor.Build.
+func (b *build) Done() <-chan struct{} { return b.done }
+
+// Result implements supervisor.Build.
+func (b *build) Result() runnerv1.Result {
+	<-b.done
+	return b.result
+}
+
+// Stop implements supervisor.Build. The sender calls it too, when the server
+// says so.
+func (b *build) Stop(reason common.StopReason) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.stopped == "" {
+		close(b.stops)
+	}
+	if reason.Overrides(b.stopped) {
+		b.stopped = reason
+	}
+	if b.socket != nil {
+		b.socket.Cancel(b.stopped)
+	}
+}
+
+// runtime gives the sender what uploads need: kept in memory, or asked of the
+// living job when another process fetched the task.
+func (b *build) runtime(ctx context.Context) (token common.Secret, runID, jobID string, err error) {
+	b.mu.Lock()
+	r, socket := b.token, b.socket
+	b.mu.Unlock()
+	if r.Token.IsZero() && socket != nil {
+		r, err = socket.Token(ctx)
+	}
+	return r.Token, r.RunID, r.JobID, err
+}
+
+// follow wakes the sender when the job has something, until ended is closed,
+// and sees to it that a process that hangs is killed. It returns early when
+// the launcher leaves.
+func (b *build) follow(ended <-chan struct{}, kill func() error) (gone bool) {
+	socket := b.connect()
+	defer b.disconnect(socket)
+	limit := time.NewTimer(b.timeout + overtime)
+	defer limit.Stop()
+	stops := b.stops
+	for {
+		select {
+		case <-ended:
+			return true
+		case <-b.l.leaving:
+			return false
+		case <-socket.Wakes():
+			b.handle.Wake()
+		case <-stops:
+			stops = nil
+			limit.Reset(overtime)
+		case <-limit.C:
+			b.log.Error("The job process does not end, killing it")
+			if err := kill(); err != nil {
+				b.log.WithError(err).Error("The job process could not be killed, trying again in a minute")
+				limit.Reset(time.Minute)
+			}
+		}
+	}
+}
+
+// connect begins the conversation with the job process.
+func (b *build) connect() *jobsock.Client {
+	socket := jobsock.DialFunc(func() (string, error) {
+		info, err := job.LoadInfo(b.dirs.Job)
+		return info.Socket, err
+	}, b.log)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.socket = socket
+	if b.stopped != "" {
+		socket.Cancel(b.stopped)
+	}
+	return socket
+}
+
+func (b *build) disconnect(socket *jobsock.Client) {
+	b.mu.Lock()
+	b.socket = nil
+	b.mu.Unlock()
+	socket.Close()
+}
+
+// deliver waits until the sender is done with the spool, then removes the job.
+// When the launcher leaves first, the next process goes on with it.
+func (b *build) deliver() {
+	defer b.source.Close()
+	select {
+	case <-b.handle.Done():
+	case <-b.l.leaving:
+		select {
+		case <-b.handle.Done():
+		default:
+			b.log.Info("What the server does not have yet of the job stays on disk, the next start of the runner sends it")
+			return
+		}
+	}
+	// The server may have had enough of a job whose process still ends.
+	select {
+	case <-b.done:
+	case <-b.l.leaving:
+		return
+	}
+	if outcome, why := b.handle.Outcome(); outcome == sender.Dropped {
+		b.log.WithField("why", why).Warn("The rest of the job's report is dropped")
+	}
+	if err := b.finish(); err != nil {
+		b.log.WithError(err).Error("What there was of the job is not removed")
+	}
+}
+
+// finish removes what there was of the job, once nobody needs it.
+func (b *build) finish() error {
+	var stray error
+	if info, err := job.LoadInfo(b.dirs.Job); err == nil {
+		stray = jobsock.RemoveStray(info.Socket)
+	}
+	return errors.Join(stray, b.l.o.State.Finish(b.claim))
+}
+
+// conclude closes what a job process left, once it is gone, and the slot is
+// free. closing is what is told when the job has no end.
+func (b *build) conclude(closing spool.Closing) {
+	defer close(b.done)
+	recovered, err := spool.Recover(b.dirs.Job, closing)
+	if err != nil {
+		b.log.WithError(err).Error("The end of the job could not be written, the next start of the runner tries again")
+	}
+	b.result = recovered.End.State.GetResult()
+	if !recovered.HadEnd {
+		b.log.WithField("bytes_cut", recovered.Cut).Warn("The job process left no result: " + closing.Reason)
+		b.sweep()
+	}
+	if err := os.RemoveAll(b.dirs.Build); err != nil {
+		b.log.WithError(err).Warn("Build directory not removed")
+	}
+	if b.handle != nil {
+		b.handle.Wake()
+	}
+}

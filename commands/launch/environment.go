@@ -1,0 +1,31 @@
+package launch
+
+import (
+	"runtime"
+	"strings"
+)
+
+// passesFiles tells whether a job process can be given the lock of its
+// directory as an open file. Where it cannot (Windows), the supervisor keeps
+// the lock, and jobs end with it.
+const passesFiles = runtime.GOOS != "windows"
+
+// processEnvironment is what a job process gets of ours. The executor decides
+// what of it reaches the job; our own flags and tokens (token_env) must not
+// even reach the job process.
+func (l *Launcher) processEnvironment(environ []string) []string {
+	l.mu.Lock()
+	tokens := map[string]bool{}
+	for _, token := range l.tokens {
+		tokens[token.Reveal()] = true
+	}
+	l.mu.Unlock()
+	var kept []string
+	for _, pair := range environ {
+		name, value, _ := strings.Cut(pair, "=")
+		if !strings.HasPrefix(name, "MULTIRUNNER_") && (value == "" || !tokens[value]) {
+			kept = append(kept, pair)
+		}
+	}
+	return kept
+}

@@ -1,0 +1,190 @@
+// Package launch is what a supervisor does with a task: it claims it on disk,
+// starts a job process for it, sees to it that what the job reports is sent,
+// and removes what there was of it when the server has everything. At a start
+// it closes what earlier supervisors left.
+package launch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	runnerv1 "gitea.dev/actions-proto-go/runner/v1"
+	"github.com/sirupsen/logrus"
+
+	"multirunner/commands/job"
+	"multirunner/commands/state"
+	"multirunner/commands/supervisor"
+	"multirunner/common"
+	"multirunner/network"
+	"multirunner/network/sender"
+)
+
+// Options are what a Launcher needs.
+type Options struct {
+	State   *state.Dir
+	Pool    *network.Pool
+	Sender  *sender.Sender
+	Version string
+	// Program and Args start a job process; see job.Run.
+	Program string
+	Args    []string
+	// Reporting gives the present settings.
+	Reporting func() common.ReportingConfig
+	// Workspace is what every job's workspace starts as.
+	Workspace common.Workspace
+	Log       logrus.FieldLogger
+}
+
+// Launcher implements the supervisor's Dialer, KeyStore, ClaimStore and
+// Starter with the state directory, job processes and the sender. All methods
+// are safe for concurrent use.
+type Launcher struct {
+	o Options
+
+	leaving chan struct{}  // closed by Close
+	builds  sync.WaitGroup // of the goroutines that look after jobs
+
+	mu           sync.Mutex
+	tokens       map[common.RegistrationID]common.Secret
+	capabilities map[common.RegistrationID][]string // of the server, as last declared to
+	budgets      map[string]*network.ReportBudget   // by server
+	reportRate   float64
+}
+
+// New makes a Launcher. Wait for it with Close.
+func New(o Options) *Launcher {
+	return &Launcher{
+		o:            o,
+		leaving:      make(chan struct{}),
+		tokens:       map[common.RegistrationID]common.Secret{},
+		capabilities: map[common.RegistrationID][]string{},
+		budgets:      map[string]*network.ReportBudget{},
+		reportRate:   o.Reporting().RequestsPerSecond,
+	}
+}
+
+// Close waits for everything that the launcher started. Call it once, after
+// the supervisor has returned and the sender is closed: job processes that
+// still run are left to the next supervisor.
+func (l *Launcher) Close() {
+	close(l.leaving)
+	l.builds.Wait()
+}
+
+// Reconfigure takes the reporting settings of a reloaded configuration.
+func (l *Launcher) Reconfigure(reporting common.ReportingConfig) {
+	l.o.Sender.Reconfigure(reporting)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.reportRate = reporting.RequestsPerSecond
+	for _, budget := range l.budgets {
+		budget.Set(reporting.RequestsPerSecond)
+	}
+}
+
+// client notes the server's capabilities as they are declared to it.
+type client struct {
+	*network.Client
+	l  *Launcher
+	id common.RegistrationID
+}
+
+func (c client) Declare(ctx context.Context, version string, labels []string) (network.Declared, error) {
+	declared, err := c.Client.Declare(ctx, version, labels)
+	if err == nil {
+		c.l.mu.Lock()
+		c.l.capabilities[c.id] = declared.Capabilities
+		c.l.mu.Unlock()
+	}
+	return declared, err
+}
+
+// Dial implements supervisor.Dialer.
+func (l *Launcher) Dial(runner *common.RunnerConfig) (supervisor.Client, error) {
+	speaker, err := l.dial(runner)
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	l.tokens[runner.ID()] = runner.Token
+	l.mu.Unlock()
+	return client{speaker, l, runner.ID()}, nil
+}
+
+func (l *Launcher) dial(runner *common.RunnerConfig) (*network.Client, error) {
+	endpoint, err := l.o.Pool.Endpoint(runner.URL, network.TLSOptions{
+		CAFile: runner.TLSCAFile, Insecure: runner.InsecureSkipVerify,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("registration %s: %w", runner.Name, err)
+	}
+	return endpoint.Client(runner.UUID, runner.Token), nil
+}
+
+// Key implements supervisor.KeyStore. It is called before every poll, so this
+// is where the registration's token gets to disk, for whoever closes what the
+// poll brings.
+func (l *Launcher) Key(id common.RegistrationID) (string, error) {
+	l.mu.Lock()
+	token := l.tokens[id]
+	l.mu.Unlock()
+	if err := l.o.State.KeepCredential(id.UUID, token); err != nil {
+		return "", err
+	}
+	return l.o.State.RequestKey(id.UUID)
+}
+
+// Done implements supervisor.KeyStore.
+func (l *Launcher) Done(id common.RegistrationID) error { return l.o.State.RotateKey(id.UUID) }
+
+// Seen implements supervisor.ClaimStore.
+func (l *Launcher) Seen(url string, taskID int64) bool { return l.o.State.Claimed(url, taskID) }
+
+// Claim implements supervisor.ClaimStore. The sender tells the server from now
+// on that the task lives.
+func (l *Launcher) Claim(runner *common.RunnerConfig, task *runnerv1.Task) (supervisor.Claim, error) {
+	onDisk, err := l.o.State.Claim(runner.URL, runner.UUID, task.GetId(), time.Now())
+	if errors.Is(err, state.ErrSeen) {
+		return nil, supervisor.ErrSeen
+	}
+	if err != nil {
+		return nil, err
+	}
+	// After the claim, whose window is kept short. Normally there is nothing
+	// to write, see Key.
+	if err := l.o.State.KeepCredential(runner.UUID, runner.Token); err != nil {
+		l.log(runner.Name, onDisk).WithError(err).Warn("Should this process end before the job, the next one cannot report it")
+	}
+	b := l.newBuild(runner, onDisk)
+	b.token = job.RuntimeOf(task)
+	if err := b.report(runner, false); err != nil {
+		return nil, errors.Join(err, l.o.State.Finish(onDisk))
+	}
+	return b, nil
+}
+
+func (l *Launcher) log(registration string, c *state.Claim) logrus.FieldLogger {
+	return l.o.Log.WithFields(logrus.Fields{"registration": registration, "url": c.URL, "task": c.TaskID})
+}
+
+// budget gives the reporting budget of a registration's server.
+func (l *Launcher) budget(runner *common.RunnerConfig) *network.ReportBudget {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	server := common.NormalizeURL(runner.URL)
+	budget := l.budgets[server]
+	if budget == nil {
+		budget = network.NewBudget(0, l.reportRate).Reports
+		l.budgets[server] = budget
+	}
+	return budget
+}
+
+func (l *Launcher) capabilitiesOf(id common.RegistrationID) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.capabilities[id]
+}

@@ -1,0 +1,162 @@
+package launch
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"multirunner/commands/job"
+	"multirunner/commands/state"
+	"multirunner/commands/supervisor"
+	"multirunner/common"
+	"multirunner/helpers/flock"
+	"multirunner/helpers/process"
+)
+
+// adoptedLook is how often the lock of an adopted job is looked at: it is
+// nobody's child, so nothing else tells that its process has ended.
+const adoptedLook = 250 * time.Millisecond
+
+// Recover deals with what earlier supervisors left: jobs whose process is
+// gone are closed and reported, also those of registrations that have left
+// the configuration; jobs that still run are given back for the supervisor to
+// count. Call it once, before the supervisor runs.
+func (l *Launcher) Recover(runners []*common.RunnerConfig) ([]supervisor.Adopted, error) {
+	leftovers, err := l.o.State.Leftovers()
+	if err != nil {
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	byID := map[common.RegistrationID]*common.RunnerConfig{}
+	for _, runner := range runners {
+		byID[runner.ID()] = runner
+	}
+	var adopted []supervisor.Adopted
+	for _, left := range leftovers {
+		if left.Claim == nil {
+			l.discard(left)
+			continue
+		}
+		runner, err := l.owner(left.Claim, byID)
+		if err != nil {
+			l.abandon(left, err)
+			continue
+		}
+		b := l.newBuild(runner, left.Claim)
+		b.timeout = runner.JobTimeout.Std()
+		if err := b.report(runner, true); err != nil {
+			l.log(runner.Name, left.Claim).WithError(err).Error("A job of an earlier run cannot be reported now, the next start tries again")
+			continue
+		}
+		if left.Alive {
+			b.log.Info("A job of an earlier run still runs, taking it over")
+			l.builds.Go(b.watch)
+			adopted = append(adopted, supervisor.Adopted{Runner: runner, TaskID: left.Claim.TaskID, Build: b})
+			continue
+		}
+		b.log.Info("Closing a job of an earlier run")
+		b.conclude(closing(nil, "the runner ended while the job ran",
+			"##[error]The runner and this job's process ended while the job ran. The job is closed as failed by the next start of the runner."))
+	}
+	return adopted, nil
+}
+
+// owner gives the registration of a claim: from the configuration, else as
+// much as is needed to report, from the kept credential.
+func (l *Launcher) owner(c *state.Claim, byID map[common.RegistrationID]*common.RunnerConfig) (*common.RunnerConfig, error) {
+	id := common.RegistrationID{URL: common.NormalizeURL(c.URL), UUID: c.UUID}
+	if runner := byID[id]; runner != nil {
+		return runner, nil
+	}
+	token, err := l.o.State.Credential(c.UUID)
+	if err != nil {
+		return nil, fmt.Errorf("its registration has left the configuration and its token is not kept: %w", err)
+	}
+	runner := common.DefaultRunner()
+	runner.Name, runner.URL, runner.UUID, runner.Token = c.UUID, c.URL, c.UUID, token
+	return runner, nil
+}
+
+// discard removes a directory without a claim: the claim was not synced, so
+// nothing was started.
+func (l *Launcher) discard(left state.Left) {
+	log := l.o.Log.WithField("job", left.Key).WithError(left.Err)
+	if left.Alive || !errors.Is(left.Err, fs.ErrNotExist) {
+		log.Error("A job directory of an earlier run has no claim that this program can read, it is left alone")
+		return
+	}
+	if err := l.o.State.Discard(left.Key); err != nil {
+		log.WithError(err).Error("A job directory without a claim is not removed")
+	}
+}
+
+// abandon gives up on a job that nobody can report.
+func (l *Launcher) abandon(left state.Left, why error) {
+	log := l.log("", left.Claim).WithError(why)
+	if left.Alive {
+		log.Error("A job of an earlier run still runs and cannot be reported; it is left alone")
+		return
+	}
+	log.Error("A job of an earlier run cannot be reported, removing it; the server closes it by itself")
+	b := &build{l: l, claim: left.Claim, dirs: l.o.State.Dirs(left.Key), log: log, done: make(chan struct{})}
+	b.sweep()
+	if err := b.finish(); err != nil {
+		log.WithError(err).Error("What there was of the job is not removed")
+	}
+}
+
+// watch looks after the living job of an earlier supervisor until its process
+// lets go of the lock.
+func (b *build) watch() {
+	ended := make(chan struct{})
+	b.l.builds.Go(func() { b.awaitLock(ended) })
+	if !b.follow(ended, b.killAdopted) {
+		return
+	}
+	b.conclude(closing(nil, "job process ended without a result",
+		"##[error]The job's process ended without a result. The job is closed as failed; what it left running is ended."))
+	b.log.WithFields(logrus.Fields{"result": b.result}).Info("Job process ended")
+}
+
+// awaitLock closes ended when the lock is ours.
+func (b *build) awaitLock(ended chan<- struct{}) {
+	look := time.NewTicker(adoptedLook)
+	defer look.Stop()
+	for {
+		select {
+		case <-b.l.leaving:
+			return
+		case <-look.C:
+		}
+		err := b.l.o.State.Retake(b.claim)
+		if err == nil {
+			close(ended)
+			return
+		}
+		if !errors.Is(err, flock.ErrLocked) {
+			b.log.WithError(err).Error("Lock of the job cannot be taken")
+		}
+	}
+}
+
+func (b *build) killAdopted() error {
+	info, err := job.LoadInfo(b.dirs.Job)
+	if err != nil {
+		return err
+	}
+	if boot, err := process.BootID(); err != nil || boot != info.BootID {
+		return errors.Join(err, errors.New("the job process is of another boot"))
+	}
+	return process.Kill(info.PID, info.Start)
+}
+
+var _ interface {
+	supervisor.Dialer
+	supervisor.KeyStore
+	supervisor.ClaimStore
+	supervisor.Starter
+} = (*Launcher)(nil)
+
+var _ supervisor.Build = (*build)(nil)
