@@ -19,6 +19,8 @@ type feeder struct {
 	log     logrus.FieldLogger
 	metrics *Metrics
 	rand    func() float64
+	// classify tells what an error of a call means.
+	classify func(error) network.Class
 
 	// send hands work to an idle worker, spawn starts one.
 	send  func(feed)
@@ -51,6 +53,7 @@ func newFeeder(set settings, log logrus.FieldLogger, metrics *Metrics, rand func
 		log:           log,
 		metrics:       metrics,
 		rand:          rand,
+		classify:      network.Classify,
 		registrations: map[common.RegistrationID]*registration{},
 		endpoints:     map[string]*endpoint{},
 		names:         map[string]int{},

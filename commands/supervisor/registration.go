@@ -106,6 +106,7 @@ type registration struct {
 	lastJob    time.Time // zero: none since the start
 	empties    int       // in a row
 	health     Health
+	complained bool             // about it, in the log, since it was well
 	retry      *backoff.Backoff // nil: the last answer was no error
 	retryDelay time.Duration
 	outcome    string // of the last poll, for people

@@ -182,7 +182,7 @@ func (f *feeder) change(r *registration, en *entry, now time.Time) {
 	r.client = nil
 	r.declared = r.declared && en.sameDeclaration(old)
 	r.spent = r.spent && en.runner.Ephemeral
-	r.health = HealthNew
+	r.health, r.complained = HealthNew, false
 	r.empties = 0
 	r.forgetVersion()
 	r.retry, r.retryDelay = nil, 0

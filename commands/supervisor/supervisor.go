@@ -26,6 +26,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"multirunner/common"
+	"multirunner/network"
 )
 
 // Options are what a supervisor works with. Config, Dialer, Keys, Claims,
@@ -52,6 +53,8 @@ type Options struct {
 	Adopted []Adopted
 	// Rand gives numbers in [0, 1). It is called by one goroutine.
 	Rand func() float64
+	// Classify tells what an error of a Client means; nil is network.Classify.
+	Classify func(error) network.Class
 }
 
 // Supervisor runs the loop. Make it with New; Run may be called once.
@@ -203,6 +206,9 @@ func (s *Supervisor) feedRunners(context.Context) error {
 func (s *Supervisor) newFeeder() *feeder {
 	f := newFeeder(settingsOf(s.options.Config), s.log, s.metrics, s.options.Rand)
 	f.providers, f.faults = s.options.Providers, s.faults
+	if s.options.Classify != nil {
+		f.classify = s.options.Classify
+	}
 	f.send = func(work feed) { s.runners <- work }
 	f.spawn = func() { s.workers.Go(s.processRunners) }
 	return f
