@@ -136,8 +136,15 @@ func withoutNulls(list *yaml.Node) *yaml.Node {
 	return kept
 }
 
+// textNode quotes what YAML 1.1 takes for a boolean, as the server does: its
+// payloads may be read by such a reader.
 func textNode(s string) *yaml.Node {
-	return &yaml.Node{Kind: yaml.ScalarNode, Tag: tagStr, Value: s}
+	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: tagStr, Value: s}
+	switch strings.ToLower(s) {
+	case "y", "yes", "on", "n", "no", "off":
+		n.Style = yaml.DoubleQuotedStyle
+	}
+	return n
 }
 
 // evaluatedText keeps what is evaluated already from being evaluated again.

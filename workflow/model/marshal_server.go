@@ -230,14 +230,19 @@ func nonEmpty(s string) *yaml.Node {
 	return textNode(s)
 }
 
-// asTextNode makes a text of a scalar, nil of null and empty ones. A block
-// stays a block.
+// asTextNode makes a text of a scalar, nil of null and empty ones.
 func asTextNode(v Value) *yaml.Node {
 	if v.Text() == "" {
 		return nil
 	}
-	n := textNode(v.Text())
-	n.Style = v.node.Style & (yaml.LiteralStyle | yaml.FoldedStyle)
+	return styled(textNode(v.Text()), v)
+}
+
+// styled keeps the style of a block.
+func styled(n *yaml.Node, from Value) *yaml.Node {
+	if block := from.node.Style & (yaml.LiteralStyle | yaml.FoldedStyle); block != 0 {
+		n.Style = block
+	}
 	return n
 }
 
@@ -252,9 +257,7 @@ func textMapping(v Value) (*yaml.Node, error) {
 		if !f.value.IsScalar() {
 			return nil, f.value.Errorf("must be a text, not %s", kindName(f.value.node))
 		}
-		n := textNode(f.value.Text())
-		n.Style = f.value.node.Style & (yaml.LiteralStyle | yaml.FoldedStyle)
-		b.node.Content = append(b.node.Content, textNode(f.key), n)
+		b.node.Content = append(b.node.Content, textNode(f.key), styled(textNode(f.value.Text()), f.value))
 	}
 	return filled(b), nil
 }

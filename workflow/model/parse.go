@@ -37,6 +37,9 @@ func (p *parser) workflow(v Value) *Workflow {
 		Concurrency: p.want(v.Get("concurrency"), scalar|mapping),
 		root:        v.node,
 	}
+	for _, part := range []Value{w.RunName, w.Env, v.Get("defaults"), w.Concurrency} {
+		p.expressions(part)
+	}
 	if on := v.Get("on"); on.IsNull() {
 		p.warn(v.Errorf(`has no "on": nothing starts it`))
 	} else {

@@ -18,7 +18,7 @@ func (p *parser) job(f field) *Job {
 	}
 	unknown := p.unknown(v, jobKeys)
 	j.Name = p.want(v.Get("name"), scalar)
-	j.If = p.want(v.Get("if"), scalar)
+	j.If = p.condition(v.Get("if"))
 	j.RunsOn = p.runsOn(v.Get("runs-on"))
 	j.Env = p.scalars(v.Get("env"))
 	j.TimeoutMinutes = p.number(v.Get("timeout-minutes"))
@@ -38,6 +38,11 @@ func (p *parser) job(f field) *Job {
 	j.Secrets = p.want(v.Get("secrets"), scalar|mapping)
 	j.Steps = p.steps(j, v.Get("steps"))
 	p.jobWork(j, v, unknown)
+	for _, part := range v.fields() {
+		if part.key != "if" && part.key != "steps" {
+			p.expressions(part.value)
+		}
+	}
 	return j
 }
 

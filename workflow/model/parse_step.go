@@ -35,7 +35,7 @@ func (p *parser) step(v Value) *Step {
 	}
 	unknown := p.unknown(v, stepKeys)
 	s.ID = p.want(v.Get("id"), scalar).Text()
-	s.If = p.want(v.Get("if"), scalar)
+	s.If = p.condition(v.Get("if"))
 	s.Name = p.want(v.Get("name"), scalar)
 	s.Run = p.want(v.Get("run"), scalar)
 	s.Uses = p.want(v.Get("uses"), scalar)
@@ -45,6 +45,11 @@ func (p *parser) step(v Value) *Step {
 	s.With = p.scalars(v.Get("with"))
 	s.ContinueOnError = p.bool(v.Get("continue-on-error"))
 	s.TimeoutMinutes = p.number(v.Get("timeout-minutes"))
+	for _, part := range v.fields() {
+		if part.key != "if" {
+			p.expressions(part.value)
+		}
+	}
 	run, uses := v.Get("run"), v.Get("uses")
 	switch {
 	case s.Run.Text() != "" && s.Uses.Text() != "":

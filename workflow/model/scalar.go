@@ -34,7 +34,7 @@ func resolveTag(explicit string, n *yaml.Node) (string, error) {
 			return tagStr, nil
 		}
 		return plainTag(n.Value), nil
-	case tagStr, "!":
+	case tagStr:
 		return tagStr, nil
 	case tagNull, tagBool, tagInt, tagFloat:
 		got := plainTag(n.Value)

@@ -60,7 +60,7 @@ func (p *parser) warn(e *Error) {
 func (p *parser) unknown(v Value, known []string) []string {
 	var found []string
 	for _, f := range v.fields() {
-		if slices.Contains(known, f.key) {
+		if slices.Contains(known, f.key) || len(found) == maxFaults {
 			continue
 		}
 		found = append(found, f.key)
@@ -179,4 +179,32 @@ func (p *parser) texts(v Value) []string {
 		}
 	}
 	return texts
+}
+
+// expressions warns of expressions that cannot be read. They fail where they
+// are evaluated, which may be never.
+func (p *parser) expressions(v Value) {
+	switch {
+	case v.IsExpression():
+		if _, err := expression.ParseTemplate(v.node.Value); err != nil {
+			p.warn(v.Errorf("%w", err))
+		}
+	case v.IsList():
+		for _, item := range v.Items() {
+			p.expressions(item)
+		}
+	case v.IsMapping():
+		for _, f := range v.fields() {
+			p.expressions(f.value)
+		}
+	}
+}
+
+// condition does the same for an if, which needs no ${{ }}.
+func (p *parser) condition(v Value) Value {
+	v = p.want(v, scalar)
+	if _, err := expression.Condition(v.Text()); err != nil {
+		p.warn(v.Errorf("%w", err))
+	}
+	return v
 }

@@ -3,6 +3,7 @@ package model
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -124,19 +125,27 @@ func (v Value) fields() []field {
 	return fields
 }
 
+// maxPath is where the dotted path of a place ends, in bytes: keys may be as
+// long as the source.
+const maxPath = 200
+
 // child gives the value of a key that belongs to this one.
 func (v Value) child(key string, n *yaml.Node) Value {
-	at := *v.at
-	if at.key != "" {
-		key = at.key + "." + key
+	if v.at.key == "" {
+		return v.part(excerpt(key), n)
 	}
-	at.key = key
-	return Value{node: n, at: &at}
+	return v.part("."+excerpt(key), n)
 }
 
 func (v Value) item(i int, n *yaml.Node) Value {
+	return v.part("["+strconv.Itoa(i)+"]", n)
+}
+
+func (v Value) part(path string, n *yaml.Node) Value {
 	at := *v.at
-	at.key = fmt.Sprintf("%s[%d]", at.key, i)
+	if len(at.key) < maxPath {
+		at.key += path
+	}
 	return Value{node: n, at: &at}
 }
 
