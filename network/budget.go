@@ -90,6 +90,9 @@ func (b *PollBudget) Rate() float64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.recover(time.Now())
+	if b.configured <= 0 {
+		return math.Inf(1)
+	}
 	return float64(b.limiter.Limit())
 }
 

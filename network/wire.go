@@ -160,11 +160,20 @@ func responseError(res *http.Response) *ResponseError {
 	return e
 }
 
-// wireBody types the failures in the middle of an answer.
-type wireBody struct{ io.ReadCloser }
+// wireBody types the failures in the middle of an answer. It also ends one that
+// goes on and on: connect-go keeps no more than its limit of it, but reads it
+// to the end.
+type wireBody struct {
+	io.ReadCloser
+	read int64
+}
 
 func (b *wireBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
+	b.read += int64(n)
+	if b.read > 2*maxAnswerBytes {
+		return n, fmt.Errorf("the answer is larger than %d MiB", maxAnswerBytes>>20)
+	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		err = &TransportError{Sent: true, Err: err}
 	}
