@@ -1,0 +1,130 @@
+package mask
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"html"
+	"iter"
+	"net/url"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// minDerived is the shortest encoded form that is looked for. Shorter ones are
+// in every text: a secret of one letter has a base64 form of one letter.
+const minDerived = 4
+
+// forms gives everything to look for when a value is secret.
+func forms(value string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, plain := range plainForms(value) {
+			if !yield(plain) {
+				return
+			}
+			for _, encode := range []func(string) []string{base64Forms, jsonForms, urlForms, xmlForms, quotedForms} {
+				for _, form := range encode(plain) {
+					if len(form) >= minDerived && !yield(form) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// plainForms gives the value, and without white space around it the value and
+// each of its lines.
+func plainForms(value string) []string {
+	trimmed := strings.TrimSpace(value)
+	if trimmed == "" {
+		return nil
+	}
+	plain := []string{value, trimmed}
+	lines := strings.FieldsFunc(trimmed, func(r rune) bool { return r == '\n' || r == '\r' })
+	for _, line := range lines {
+		if line = strings.TrimSpace(line); line != "" {
+			plain = append(plain, line)
+		}
+	}
+	return plain
+}
+
+// base64Forms gives what base64 makes of the value wherever it stands in the
+// encoded data: the characters that depend on its own bytes only, for each of
+// the three places in a group at which it may begin; and the same with what
+// comes behind when it ends the data.
+func base64Forms(value string) []string {
+	var all []string
+	for _, encoding := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
+		for before := range 3 {
+			data := append(make([]byte, before), value...)
+			padded := encoding.EncodeToString(data)
+			begin := (before*8 + 5) / 6
+			end := len(data) * 8 / 6
+			all = append(all, padded[begin:end], strings.TrimRight(padded, "=")[begin:], padded[begin:])
+		}
+	}
+	return all
+}
+
+// jsonForms gives the value as JSON strings hold it: with the escapes that are
+// needed, with those that Go adds, and in ASCII.
+func jsonForms(value string) []string {
+	valid := strings.ToValidUTF8(value, "\uFFFD")
+	var b strings.Builder
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(valid); err != nil {
+		return nil // not for a string
+	}
+	short := strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(b.String()), `"`), `"`)
+	// encoding/json escapes these two always, others never.
+	short = strings.NewReplacer(`\u2028`, "\u2028", `\u2029`, "\u2029").Replace(short)
+	long := strings.NewReplacer("<", `\u003c`, ">", `\u003e`, "&", `\u0026`, "\u2028", `\u2028`, "\u2029", `\u2029`).Replace(short)
+	return []string{short, long, asciiJSON(short), strings.ReplaceAll(short, "/", `\/`)}
+}
+
+// asciiJSON escapes what is not ASCII in an escaped string.
+func asciiJSON(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if r < utf8.RuneSelf {
+			b.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&b, `\u%04x`, unit)
+		}
+	}
+	return b.String()
+}
+
+// urlForms gives the value as URLs hold it, in a query and in a path; and with
+// the few signs plain that JavaScript and Python leave.
+func urlForms(value string) []string {
+	query := url.QueryEscape(value)
+	component := strings.ReplaceAll(query, "+", "%20")
+	script := strings.NewReplacer("%21", "!", "%27", "'", "%28", "(", "%29", ")", "%2A", "*").Replace(component)
+	return []string{query, component, url.PathEscape(value), script, strings.ReplaceAll(component, "%2F", "/")}
+}
+
+// xmlForms gives the value as XML and HTML hold it, in an attribute and in a
+// text.
+func xmlForms(value string) []string {
+	text := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(value)
+	attribute := strings.NewReplacer(`"`, "&quot;", "'", "&apos;").Replace(text)
+	return []string{attribute, html.EscapeString(value), text}
+}
+
+// quotedForms gives the value as it stands between quotes in a shell's trace,
+// in an expression and in a command line.
+func quotedForms(value string) []string {
+	return []string{
+		strings.ReplaceAll(value, "'", `'\''`),
+		strings.ReplaceAll(value, "'", "''"),
+		strings.ReplaceAll(value, `"`, `\"`),
+		strings.Trim(value, `"`),
+	}
+}
