@@ -1,14 +1,6 @@
 package launch
 
-import (
-	"runtime"
-	"strings"
-)
-
-// passesFiles tells whether a job process can be given the lock of its
-// directory as an open file. Where it cannot (Windows), the supervisor keeps
-// the lock, and jobs end with it.
-const passesFiles = runtime.GOOS != "windows"
+import "strings"
 
 // processEnvironment is what a job process gets of ours. The executor decides
 // what of it reaches the job; our own flags and tokens (token_env) must not

@@ -97,14 +97,14 @@ func (b *build) spawn() (*process.Session, error) {
 		Dir:    b.dirs.Job,
 		Output: out,
 	}
-	if passesFiles {
+	if job.InheritsLock {
 		options.ExtraFiles = []*os.File{b.claim.Lock().File()}
 	}
 	session, err := process.StartSession(options)
 	if err != nil {
 		return nil, err
 	}
-	if passesFiles {
+	if job.InheritsLock {
 		if err := b.claim.HandOver(); err != nil {
 			b.log.WithError(err).Warn("Lock of the job not handed over")
 		}
@@ -131,7 +131,7 @@ func (b *build) buried(session *process.Session, task *runnerv1.Task) {
 	if status.Signal != "" {
 		how = "signal: " + status.Signal
 	}
-	if passesFiles {
+	if job.InheritsLock {
 		if err := b.l.o.State.Retake(b.claim); err != nil {
 			// Something of the job has the lock's file open. It cannot write to
 			// the spool, which only the job process knew.

@@ -1,0 +1,131 @@
+// Package assembly puts a whole runner together: state directory, sender,
+// launcher and supervisor. `run` and `exec` differ in where configuration and
+// server come from, not in this.
+package assembly
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sirupsen/logrus"
+
+	"multirunner/commands/launch"
+	"multirunner/commands/state"
+	"multirunner/commands/supervisor"
+	"multirunner/common"
+	"multirunner/helpers/process"
+	"multirunner/network"
+	"multirunner/network/sender"
+)
+
+// sendPatience is how long a runner that leaves goes on sending what jobs have
+// reported. The rest stays on disk for the next start.
+const sendPatience = 30 * time.Second
+
+// JobVerb is the hidden verb that runs a job process.
+const JobVerb = "job"
+
+// Options are what a runner needs.
+type Options struct {
+	Config    *common.Config // validated, with tokens
+	StateDir  string
+	Providers common.Providers
+	Pool      *network.Pool
+	Workspace common.Workspace
+	Version   string
+	// Registerer takes the metrics.
+	Registerer prometheus.Registerer
+	Log        *logrus.Logger
+	Stop       <-chan supervisor.StopRequest
+}
+
+// Runner is a runner that holds its state directory. Call Run once, or Close.
+type Runner struct {
+	state      *state.Dir
+	sender     *sender.Sender
+	launcher   *launch.Launcher
+	supervisor *supervisor.Supervisor
+	reload     chan supervisor.ReloadRequest
+	done       chan struct{} // closed when Run returns
+	reporting  atomic.Pointer[common.ReportingConfig]
+	log        logrus.FieldLogger
+}
+
+// New opens the state directory, closes what an earlier runner left, and makes
+// everything ready. After an error nothing is open.
+func New(o Options) (*Runner, error) {
+	program, err := process.Self()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := state.Open(o.StateDir)
+	if err != nil {
+		return nil, err
+	}
+	r := &Runner{state: dir, reload: make(chan supervisor.ReloadRequest), done: make(chan struct{}), log: o.Log}
+	r.reporting.Store(&o.Config.Reporting)
+	reports := newReportMetrics(o.Registerer)
+	r.sender = sender.New(sender.Options{Config: o.Config.Reporting, Log: o.Log, Observe: reports.observe})
+	reports.watch(o.Registerer, r.sender)
+	r.launcher = launch.New(launch.Options{
+		State: dir, Pool: o.Pool, Sender: r.sender, Version: o.Version,
+		Program: program, Args: []string{JobVerb},
+		Reporting: func() common.ReportingConfig { return *r.reporting.Load() },
+		Workspace: o.Workspace, Log: o.Log,
+	})
+	adopted, err := r.launcher.Recover(o.Config.Runners)
+	if err == nil {
+		r.supervisor, err = supervisor.New(supervisor.Options{
+			Config: o.Config, Providers: o.Providers, Dialer: r.launcher, Keys: r.launcher, Claims: r.launcher,
+			Starter: r.launcher, Version: o.Version, Log: o.Log, Metrics: supervisor.NewMetrics(o.Registerer),
+			Reload: r.reload, Stop: o.Stop, Adopted: adopted,
+		})
+	}
+	if err != nil {
+		return nil, errors.Join(err, r.close(0))
+	}
+	return r, nil
+}
+
+// Run serves until it is told to stop and its jobs have ended, then sends what
+// is left for up to 30 seconds and gives the state directory up. The error is
+// supervisor.ErrKilled when job processes were killed.
+func (r *Runner) Run(ctx context.Context) error {
+	err := r.supervisor.Run(ctx)
+	close(r.done)
+	patience := sendPatience
+	if errors.Is(err, supervisor.ErrKilled) {
+		patience = 0 // whoever asks a third time wants it now
+	}
+	if stats := r.sender.Stats(); stats.Jobs > 0 && patience > 0 {
+		r.log.WithFields(logrus.Fields{"jobs": stats.Jobs, "rows": stats.Rows}).Infof("Sending what is left, for up to %s", patience)
+	}
+	return errors.Join(err, r.close(patience))
+}
+
+// Reload makes a configuration the present one; one that carries an error
+// leaves the old one running.
+func (r *Runner) Reload(req supervisor.ReloadRequest) {
+	if req.Err == nil {
+		r.reporting.Store(&req.Config.Reporting)
+		r.launcher.Reconfigure(req.Config.Reporting)
+	}
+	select {
+	case r.reload <- req:
+	case <-r.done:
+	}
+}
+
+// Supervisor is for who wants to know what is going on.
+func (r *Runner) Supervisor() *supervisor.Supervisor { return r.supervisor }
+
+func (r *Runner) close(patience time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	r.sender.Close(ctx)
+	r.launcher.Close()
+	return r.state.Close()
+}

@@ -1,0 +1,287 @@
+package exec
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"multirunner/commands/assembly"
+	"multirunner/commands/supervisor"
+	"multirunner/common"
+	"multirunner/network"
+	"multirunner/network/coordinator"
+)
+
+// ErrFailed says that a job failed or was cancelled. The table has told.
+var ErrFailed = errors.New("not all jobs succeeded")
+
+// Run runs workflows to their end. The error is ErrFailed when a job failed.
+func Run(ctx context.Context, o Options) error {
+	print := &printer{out: o.Stdout, colour: o.Colour, json: o.JSON, now: time.Now}
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return err
+	}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return fmt.Errorf("-C %s: not a directory", o.Dir)
+	}
+	event, err := readEvent(o.EventFile)
+	if err != nil {
+		return err
+	}
+	files, err := findWorkflows(dir, o.Workflows, o.Event, print.note)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		for _, warning := range f.workflow.Warnings {
+			print.note("%v", warning)
+		}
+	}
+	if len(o.Labels) == 0 {
+		print.note("no --label given: every job runs on this machine, whatever its runs-on says")
+	}
+	s, err := newSession(dir, o, print)
+	if err != nil {
+		return err
+	}
+	runErr := s.run(ctx, files, event)
+	if err := s.close(); err != nil {
+		return errors.Join(runErr, err)
+	}
+	if runErr != nil {
+		return runErr
+	}
+	if !print.summary(s.watcher.outcomes()) {
+		return ErrFailed
+	}
+	return nil
+}
+
+// session is the server and the runner of one exec.
+type session struct {
+	o        Options
+	dir      string
+	print    *printer
+	server   *coordinator.Server
+	watcher  *watcher
+	pool     *network.Pool
+	stateDir string
+	runner   *assembly.Runner
+	stop     chan supervisor.StopRequest
+	ended    chan error // of the runner
+}
+
+// serverURL is where the in-process server is: nowhere on the network.
+const serverURL = "http://exec.invalid"
+
+func newSession(dir string, o Options, print *printer) (*session, error) {
+	s := &session{o: o, dir: dir, print: print, stop: make(chan supervisor.StopRequest, 3), ended: make(chan error, 1)}
+	s.server = coordinator.New(coordinator.Options{URL: serverURL, KeepAll: true, MatrixRules: true})
+	s.watcher = newWatcher(print, s.server)
+	s.watcher.selective = len(o.Labels) > 0
+	s.pool = network.NewPool(network.PoolOptions{
+		MaxIdlePerHost: o.Concurrent, UserAgent: "multirunner/" + o.Version, Transport: s.server.Transport(),
+	})
+	var err error
+	if s.stateDir, err = os.MkdirTemp("", "runner-exec-"); err == nil {
+		err = s.shareCaches()
+	}
+	if err == nil {
+		s.runner, err = assembly.New(assembly.Options{
+			Config: s.config(), StateDir: s.stateDir, Providers: o.Providers, Pool: s.pool, Workspace: s.workspace(),
+			Version: o.Version, Registerer: prometheus.NewRegistry(), Log: o.Log, Stop: s.stop,
+		})
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.cleanUp())
+	}
+	go func() { s.ended <- s.runner.Run(context.Background()) }()
+	return s, nil
+}
+
+// workspace is what each job starts with.
+func (s *session) workspace() common.Workspace {
+	if s.o.InPlace {
+		return common.Workspace{Mode: common.WorkspaceInPlace, Source: s.dir}
+	}
+	return common.Workspace{Mode: common.WorkspaceCopy, Source: s.dir}
+}
+
+// shareCaches makes the action store and the tool cache those of all runs:
+// only they outlive this one.
+func (s *session) shareCaches() error {
+	cache := s.o.Getenv("XDG_CACHE_HOME")
+	if !filepath.IsAbs(cache) {
+		home, err := os.UserCacheDir()
+		if err != nil {
+			return nil // none to share; those of the state directory serve
+		}
+		cache = home
+	}
+	for _, name := range []string{"actions", "tools"} {
+		shared := filepath.Join(cache, "runner", name)
+		if err := os.MkdirAll(shared, 0o700); err != nil {
+			return fmt.Errorf("cache directory: %w", err)
+		}
+		if err := os.Symlink(shared, filepath.Join(s.stateDir, name)); err != nil {
+			return fmt.Errorf("cache directory: %w", err)
+		}
+	}
+	return nil
+}
+
+// Reports go through memory, so that a person need not wait for them.
+const (
+	logInterval   = 100 * time.Millisecond
+	logLatency    = 50 * time.Millisecond
+	stateInterval = time.Second
+	pollInterval  = 50 * time.Millisecond
+)
+
+// config is what config.toml would say of the in-process server.
+func (s *session) config() *common.Config {
+	c := common.DefaultConfig()
+	c.Concurrent = s.o.Concurrent
+	if s.o.InPlace {
+		c.Concurrent = 1
+	}
+	c.CheckInterval = common.Duration(pollInterval)
+	c.Polling.IntervalMax = common.Duration(pollInterval)
+	c.Polling.IdleRequestsPerSecond = 1000
+	c.Polling.RequestsPerSecond = 1000
+	c.Reporting.RequestsPerSecond = 1000
+	c.Reporting.LogReportInterval = common.Duration(logInterval)
+	c.Reporting.LogReportMaxLatency = common.Duration(logLatency)
+	c.Reporting.StateReportInterval = common.Duration(stateInterval)
+	for i := range s.o.Registrations {
+		row := s.server.AddRunner(coordinator.RunnerSpec{
+			Name: fmt.Sprintf("local-%d", i+1), AnyLabel: len(s.o.Labels) == 0,
+		})
+		s.watcher.runners[row.UUID] = row.Name
+		r := common.DefaultRunner()
+		r.Name, r.URL, r.UUID, r.Token = row.Name, serverURL, row.UUID, common.NewSecret(row.Token)
+		r.Labels = s.o.Labels
+		for key, value := range s.o.Env {
+			r.Environment = append(r.Environment, key+"="+value)
+		}
+		slices.Sort(r.Environment)
+		c.Runners = append(c.Runners, r)
+	}
+	return c
+}
+
+// run submits the workflows and shows what happens until they are finished.
+func (s *session) run(ctx context.Context, files []file, event map[string]any) error {
+	events := s.server.Events()
+	defer events.Close()
+	repo := describe(ctx, s.dir, s.o.Getenv)
+	known := false
+	var runs []int64
+	for _, f := range files {
+		request := s.request(f, repo, event)
+		if s.o.Job != "" {
+			if f.workflow.Job(s.o.Job) == nil {
+				continue
+			}
+			known = true
+		}
+		id, err := s.server.Submit(request)
+		if err != nil {
+			return err
+		}
+		s.watcher.workflows[id] = f.name
+		runs = append(runs, id)
+	}
+	if s.o.Job != "" && !known {
+		return fmt.Errorf("-j %s: no workflow has such a job", s.o.Job)
+	}
+	s.watcher.open = len(runs)
+	return s.show(ctx, events, runs)
+}
+
+func (s *session) request(f file, repo repository, event map[string]any) coordinator.Run {
+	owner, name, _ := strings.Cut(repo.Name, "/")
+	r := coordinator.Run{
+		File: f.name, Workflow: f.data, Repo: coordinator.Scope{Owner: owner, Repo: name},
+		Event: s.o.Event, Payload: repo.payload(s.o.Event, event, s.o.Inputs), Inputs: s.o.Inputs,
+		Ref: repo.Ref, SHA: repo.Sha, Actor: repo.Actor, Secrets: s.o.Secrets, Vars: s.o.Vars,
+	}
+	if s.o.Job != "" {
+		r.Jobs = []string{s.o.Job}
+	}
+	return r
+}
+
+// show handles events until all runs are finished. The first interrupt cancels
+// the runs, the second kills the jobs.
+func (s *session) show(ctx context.Context, events *coordinator.Subscription, runs []int64) error {
+	shown := make(chan struct{})
+	go func() {
+		defer close(shown)
+		for {
+			e, ok := events.Next(ctx)
+			if !ok || s.watcher.handle(e) {
+				return
+			}
+		}
+	}()
+	interrupts := 0
+	for {
+		select {
+		case <-shown:
+			return ctx.Err()
+		case err := <-s.ended:
+			s.ended <- err
+			events.Close()
+			<-shown
+			if err == nil {
+				err = errors.New("the runner ended before the jobs")
+			}
+			return err
+		case <-s.o.Interrupts:
+			interrupts++
+			s.interrupt(interrupts, runs)
+		}
+	}
+}
+
+func (s *session) interrupt(n int, runs []int64) {
+	if n > 1 {
+		fmt.Fprintln(s.o.Stderr, "runner: killing the jobs")
+		s.stop <- supervisor.StopKillJobs
+		return
+	}
+	fmt.Fprintln(s.o.Stderr, "runner: cancelling, always() and post steps still run; interrupt again to kill")
+	for _, id := range runs {
+		if err := s.server.CancelRun(id); err != nil {
+			s.o.Log.WithError(err).Warn("Run not cancelled")
+		}
+	}
+}
+
+// close ends the runner and removes what it made.
+func (s *session) close() error {
+	select {
+	case s.stop <- supervisor.StopDrain:
+	default:
+	}
+	err := <-s.ended
+	return errors.Join(err, s.cleanUp())
+}
+
+func (s *session) cleanUp() error {
+	s.server.Close()
+	s.pool.Close()
+	if s.stateDir == "" {
+		return nil
+	}
+	return os.RemoveAll(s.stateDir)
+}

@@ -1,0 +1,222 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/sirupsen/logrus"
+	"github.com/urfave/cli/v2"
+
+	"multirunner/commands/admin"
+	"multirunner/commands/configfile"
+	"multirunner/commands/assembly"
+	"multirunner/commands/state"
+	"multirunner/commands/supervisor"
+	"multirunner/common"
+)
+
+// RunCommand is `runner run`.
+func RunCommand(env *Env) *cli.Command {
+	return &cli.Command{
+		Name:  "run",
+		Usage: "serve all registrations of the configuration",
+		Description: `Serves until it is stopped. SIGHUP, or a change of the file, reloads the configuration. SIGQUIT, SIGTERM and
+Ctrl-C let running jobs end first; a second signal cancels them, a third kills them.
+
+Example:
+   $ runner run -c /etc/runner/config.toml --listen-address 127.0.0.1:9252`,
+		Flags: []cli.Flag{
+			configFlag(),
+			&cli.StringFlag{Name: "listen-address", Usage: "serve metrics and health at `ADDRESS` (overrides listen_address)"},
+			&cli.StringFlag{Name: "working-directory", Aliases: []string{"d"}, Usage: "keep the state in `DIR` (overrides state_dir)", TakesFile: true},
+		},
+		Action: func(c *cli.Context) error { return runAction(env, c) },
+	}
+}
+
+func runAction(env *Env, c *cli.Context) error {
+	r := &runVerb{env: env, flags: c, log: logrus.New()}
+	file, config, err := r.load()
+	if err != nil {
+		return err
+	}
+	if err := env.ConfigureLog(c, r.log, config); err != nil {
+		return err
+	}
+	r.tell(file)
+	stateDir, err := r.stateDir(config)
+	if err != nil {
+		return err
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), infoMetric(env.Version))
+	pool := env.NewPool(config.Concurrent)
+	defer pool.Close()
+
+	signals := newSignals()
+	defer signals.close()
+	runner, err := assembly.New(assembly.Options{
+		Config: config, StateDir: stateDir, Providers: env.Providers, Pool: pool, Version: env.Version.Version,
+		Workspace: common.Workspace{Mode: common.WorkspaceEmpty}, Registerer: registry, Log: r.log, Stop: signals.stop,
+	})
+	if err != nil {
+		return err
+	}
+	r.log.WithFields(logrus.Fields{"config": file.Path, "state": stateDir, "version": env.Version.Version}).Info("Runner started")
+
+	ctx, cancel := context.WithCancel(c.Context)
+	var background sync.WaitGroup
+	background.Go(func() { r.follow(ctx, file, signals.reload, runner) })
+	r.serveMetrics(ctx, &background, config, registry, runner)
+	err = runner.Run(c.Context)
+	cancel()
+	background.Wait()
+	if errors.Is(err, supervisor.ErrKilled) {
+		return fmt.Errorf("stopped at once: %w", err)
+	}
+	if err == nil {
+		r.log.Info("Runner stopped")
+	}
+	return err
+}
+
+// runVerb is what `run` remembers while it serves.
+type runVerb struct {
+	env   *Env
+	flags *cli.Context
+	log   *logrus.Logger
+}
+
+// load reads the configuration and leaves out the registrations that cannot
+// be served: the others go on.
+func (r *runVerb) load() (*configfile.File, *common.Config, error) {
+	file, err := r.env.load(r.flags.String("config"))
+	if err != nil {
+		return nil, nil, err
+	}
+	config, err := usable(file)
+	return file, config, err
+}
+
+// usable gives the configuration without its broken registrations. A global
+// key that is wrong is an error: there is nothing to go on with.
+func usable(file *configfile.File) (*common.Config, error) {
+	var wrong []error
+	for _, problem := range file.Problems {
+		if !problem.Warning && problem.Runner == common.GlobalProblem {
+			wrong = append(wrong, errors.New(problem.String()))
+		}
+	}
+	if len(wrong) > 0 {
+		return nil, errors.Join(wrong...)
+	}
+	config := *file.Config
+	broken := file.Config.Broken(file.Problems)
+	config.Runners = nil
+	for i, runner := range file.Config.Runners {
+		if !broken[i] {
+			config.Runners = append(config.Runners, runner)
+		}
+	}
+	return &config, nil
+}
+
+// tell logs what is wrong with the configuration.
+func (r *runVerb) tell(file *configfile.File) {
+	for _, problem := range file.Problems {
+		if problem.Warning {
+			r.log.Warn(problem.String())
+			continue
+		}
+		r.log.Errorf("%s: this registration is left out, the others are served", problem)
+	}
+	if len(file.Config.Runners) == 0 {
+		r.log.Warnf("%s has no [[runners]]: add one with `runner register`; it is picked up as soon as the file changes", file.Path)
+	}
+}
+
+func (r *runVerb) stateDir(config *common.Config) (string, error) {
+	if dir := r.flags.String("working-directory"); dir != "" {
+		return dir, nil
+	}
+	if config.StateDir != "" {
+		return config.StateDir, nil
+	}
+	return state.DefaultRoot(r.env.Getenv, r.env.AsRoot)
+}
+
+// serveMetrics serves metrics and health. Without them the runner works: an
+// address in use is an error in the log.
+func (r *runVerb) serveMetrics(ctx context.Context, background *sync.WaitGroup, config *common.Config, registry *prometheus.Registry, runner *assembly.Runner) {
+	address := r.flags.String("listen-address")
+	if address == "" {
+		address = config.ListenAddress
+	}
+	if address == "" {
+		return
+	}
+	ready := func() error {
+		if phase := runner.Supervisor().Phase(); phase != supervisor.Running {
+			return errors.New(phase.String())
+		}
+		return nil
+	}
+	server, err := admin.Listen(address, registry, ready, r.log)
+	if err != nil {
+		r.log.Error(err)
+		return
+	}
+	r.log.WithField("address", server.Address()).Info("Serving metrics")
+	background.Go(func() {
+		if err := server.Serve(ctx); err != nil {
+			r.log.Error(err)
+		}
+	})
+}
+
+// follow reloads the configuration when it is told to or when the file has
+// changed, until ctx is done.
+func (r *runVerb) follow(ctx context.Context, file *configfile.File, hup <-chan struct{}, runner *assembly.Runner) {
+	changes := newChangeWatch(file)
+	defer changes.close()
+	for {
+		var source string
+		select {
+		case <-ctx.Done():
+			return
+		case <-hup:
+			source = "SIGHUP"
+		case <-changes.look():
+			if !changes.changed() {
+				continue
+			}
+			source = "file changed"
+		}
+		runner.Reload(r.reload(changes, source))
+	}
+}
+
+func (r *runVerb) reload(changes *changeWatch, source string) supervisor.ReloadRequest {
+	file, config, err := r.load()
+	if err != nil {
+		return supervisor.ReloadRequest{Err: err, Source: source}
+	}
+	changes.loaded(file)
+	r.tell(file)
+	if err := r.env.ConfigureLog(r.flags, r.log, config); err != nil {
+		return supervisor.ReloadRequest{Err: err, Source: source}
+	}
+	return supervisor.ReloadRequest{Config: config, Source: source}
+}
+
+func infoMetric(version VersionInfo) prometheus.Collector {
+	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Namespace: "gitea_runner", Name: "info", Help: "1, with the version of the runner.",
+	}, []string{"version"})
+	info.WithLabelValues(version.Version).Set(1)
+	return info
+}

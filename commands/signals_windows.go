@@ -1,0 +1,14 @@
+package commands
+
+import (
+	"os"
+	"syscall"
+)
+
+// stopSignals are Ctrl-C, Ctrl-Break and the end of the session; a change of
+// the file is the way to reload.
+func stopSignals() []os.Signal { return []os.Signal{os.Interrupt, syscall.SIGTERM} }
+
+func isReload(os.Signal) bool { return false }
+
+func isDrain(os.Signal) bool { return false }
