@@ -47,6 +47,10 @@ type Fault struct {
 	Throttle bool          // FetchTask finds all pick slots taken
 	Hold     time.Duration // FetchTask without work stays open so long, or until the caller's deadline
 
+	// DelayClaim is between a claim and its answer. A poll that goes away in
+	// this time gives the task back.
+	DelayClaim time.Duration
+
 	DelayAnswer time.Duration // after it is done
 	DropAfter   bool          // the connection is closed after it is done
 	ResetAfter  bool          // the connection is reset after it is done

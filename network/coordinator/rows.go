@@ -52,6 +52,7 @@ type taskRow struct {
 	job        *jobRow
 	runnerID   int64
 	runnerUUID string
+	confirmed  bool // its poll was there to be answered
 	status     Status
 	started    time.Time
 	stopped    time.Time

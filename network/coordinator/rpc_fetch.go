@@ -40,8 +40,18 @@ func (v service) FetchTask(ctx context.Context, req *connect.Request[runnerv1.Fe
 	defer hold.stop()
 	for {
 		res, wake, err := v.s.fetch(ctx, req.Msg.GetTasksVersion(), key)
-		if err != nil || res.Task != nil || !hold.wait(ctx, wake, v.s.closing) {
-			return connect.NewResponse(res), err
+		if err != nil {
+			return nil, err
+		}
+		if res.Task != nil {
+			v.s.pause(ctx, fault.DelayClaim)
+			if err := v.s.confirm(ctx, res.GetTask().GetId(), key); err != nil {
+				return nil, err
+			}
+			return connect.NewResponse(res), nil
+		}
+		if !hold.wait(ctx, wake, v.s.closing) {
+			return connect.NewResponse(res), nil
 		}
 	}
 }
@@ -74,16 +84,29 @@ func (s *Server) fetch(ctx context.Context, version int64, key string) (*runnerv
 		return empty, s.wake, nil
 	}
 	task := s.claim(job, runner)
-	if ctx.Err() != nil && !s.options.Legacy.NoRelease {
-		s.release(task, runner)
-		return nil, nil, ctx.Err()
-	}
-	if key != "" {
-		s.keys[requestKey{runner.id, key}] = task.id
-	}
-	s.publish(Event{Kind: JobPicked, Job: job.info(), Task: task.info()})
-	s.markRunning(job.run)
 	return &runnerv1.FetchTaskResponse{Task: s.message(task), TasksVersion: current}, s.wake, nil
+}
+
+// confirm lets a claim stand, unless its poll has gone meanwhile: then the job
+// waits again.
+func (s *Server) confirm(ctx context.Context, taskID int64, key string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	task := s.tasks[taskID]
+	if task.confirmed {
+		return nil // told again under its request key
+	}
+	if ctx.Err() != nil && task.status == StatusRunning && !s.options.Legacy.NoRelease {
+		s.release(task)
+		return ctx.Err()
+	}
+	task.confirmed = true
+	if key != "" {
+		s.keys[requestKey{task.runnerID, key}] = task.id
+	}
+	s.publish(Event{Kind: JobPicked, Job: task.job.info(), Task: task.info()})
+	s.markRunning(task.job.run)
+	return nil
 }
 
 // pick finds the oldest waiting job that the runner can take.
@@ -122,10 +145,12 @@ func (s *Server) claim(job *jobRow, runner *runnerRow) *taskRow {
 }
 
 // release undoes a claim whose poll is gone before the answer was written.
-func (s *Server) release(task *taskRow, runner *runnerRow) {
+func (s *Server) release(task *taskRow) {
 	delete(s.tasks, task.id)
-	runner.tasks = slices.DeleteFunc(runner.tasks, func(id int64) bool { return id == task.id })
-	runner.claimed--
+	if runner := s.runners[task.runnerID]; runner != nil {
+		runner.tasks = slices.DeleteFunc(runner.tasks, func(id int64) bool { return id == task.id })
+		runner.claimed--
+	}
 	s.requeue(task.job)
 	s.bump(task.job.run.repo)
 }
