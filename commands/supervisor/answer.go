@@ -44,7 +44,7 @@ func (rep report) apply(f *feeder, now time.Time) {
 	g := rep.grant
 	r, e := g.registration, g.endpoint
 	f.slots.idle++
-	f.closeGrant(g)
+	f.closeGrant(g, now)
 	f.countAnswer(rep)
 	f.judgeEndpoint(rep, now)
 	for _, j := range rep.jobs {
@@ -68,7 +68,7 @@ func (rep report) apply(f *feeder, now time.Time) {
 	f.settle(r, now)
 }
 
-func (f *feeder) closeGrant(g *grant) {
+func (f *feeder) closeGrant(g *grant, now time.Time) {
 	f.watch.remove(g)
 	if g.overdue {
 		g.endpoint.overdue--
@@ -83,11 +83,15 @@ func (f *feeder) closeGrant(g *grant) {
 	} else {
 		f.slots.exempt--
 	}
+	if g.onCredit {
+		f.fair.spent(now.Sub(g.sent))
+	}
 	g.registration.grant = nil
 }
 
 // judge decides when the registration polls next, and with which version.
 func (f *feeder) judge(rep report, r *registration, now time.Time) {
+	r.backlog = false
 	switch rep.outcome {
 	case outcomeTask:
 		f.well(r)
@@ -99,7 +103,6 @@ func (f *feeder) judge(rep report, r *registration, now time.Time) {
 		f.dueAt(r, now, 0)
 	case outcomeEmpty:
 		f.well(r)
-		f.fair.gotNothing(r)
 		r.version = rep.version
 		f.dueAfterEmpty(r, rep.grant.sent, now)
 	case outcomeDuplicate:
@@ -130,7 +133,6 @@ func (f *feeder) judgeRefusal(rep report, r *registration, now time.Time) {
 		return
 	case class == network.ClassExpired && !g.declare && g.endpoint.expiryIsEmpty(g.hold, rep.elapsed):
 		f.well(r)
-		f.fair.gotNothing(r)
 		f.dueAfterEmpty(r, g.sent, now)
 		return
 	}
@@ -163,6 +165,7 @@ func mayHaveTask(err error, class network.Class) bool {
 func (f *feeder) requeueRunner(r *registration, now time.Time) {
 	r.lastJob = now
 	r.empties = 0
+	r.backlog = true
 	r.forgetVersion()
 	f.fair.gotJob(r)
 	if r.entry.runner.Ephemeral {
@@ -231,9 +234,6 @@ func (f *feeder) startJobs(now time.Time) {
 		if j.refuse == "" {
 			j.slot = true
 			f.slots.running++
-		}
-		if f.slots.running >= f.slots.concurrent {
-			f.fair.saturated = true
 		}
 		j.since = now
 		f.building[j] = struct{}{}

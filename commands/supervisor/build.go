@@ -64,7 +64,7 @@ func (ev ended) apply(f *feeder, now time.Time) {
 	f.metrics.running(r.name(), r.jobs)
 	// Its limit may have kept it from polling. One that waits for a turn keeps
 	// its place.
-	if r.inOrder == 0 {
+	if r.inReady == 0 {
 		f.settle(r, now)
 	}
 }

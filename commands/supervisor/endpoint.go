@@ -52,7 +52,7 @@ type endpoint struct {
 	host          string
 	budget        *network.PollBudget
 	registrations int // in the configuration
-	ready         [classes]readyQueue
+	ready         [classes]*queue[*registration]
 	inReady       int // place in feeder.withReady, 1-based
 
 	manner      manner

@@ -2,63 +2,53 @@ package supervisor
 
 import "time"
 
-// Turns are given in two manners. While slots are free, those who wait are
-// served in the order in which they became due, three hot ones for each cold
-// one. While all slots are wanted, the hot and the cold ones are each served
-// by start-time fair queueing: a registration's next job starts, in virtual
-// time, when its last one ended there, and lasts 1/weight; the smallest start
-// is served first. Virtual time is the start of the job that was granted last,
-// so that nobody saves up turns by being idle.
+// Who waits for a turn is of one of three classes: busy ones, whose last poll
+// brought a job, so that there may be more; hot ones, which had a job lately;
+// and cold ones.
+//
+// Hot and cold ones are served in the order in which they became due, and of
+// four turns one is the cold ones'.
+//
+// Busy ones are served by start-time fair queueing: a registration's next job
+// starts, in virtual time, when its last one ended there, and lasts 1/weight;
+// the smallest start is served first. Virtual time is the start of the job
+// that was granted last, so that nobody saves up turns by being idle.
+//
+// The last free slot is the busy ones': a turn of theirs fills it. What else
+// would be asked then, mostly for nothing, is limited by a credit: a small part
+// of the time in which all slots run builds. So registrations whose first job
+// comes while all slots are wanted are found, and few slots stay empty.
+type class int
 
 const (
-	hotTurns = 3
-	// An empty answer costs this part of a job. Without it, idle registrations
-	// could stay before a busy one for ever.
-	emptyCost = 1.0 / 8
+	busy class = iota
+	hot
+	cold
+	classes
 )
 
-// readyQueue holds the registrations of one endpoint and class that wait for
-// a turn, in both orders.
-type readyQueue struct {
-	byOrder *queue[*registration]
-	byStart *queue[*registration]
-}
-
-func newReadyQueue() readyQueue {
-	return readyQueue{
-		byOrder: newQueue(before, func(r *registration) *int { return &r.inOrder }),
-		byStart: newQueue(startsBefore, func(r *registration) *int { return &r.inFair }),
-	}
-}
-
-func before(a, b *registration) bool { return a.readyOrder < b.readyOrder }
-
-func startsBefore(a, b *registration) bool {
-	if a.fairStart != b.fairStart {
-		return a.fairStart < b.fairStart
-	}
-	return before(a, b)
-}
-
-func (q readyQueue) push(r *registration) {
-	q.byOrder.push(r)
-	q.byStart.push(r)
-}
-
-func (q readyQueue) remove(r *registration) {
-	q.byOrder.remove(r)
-	q.byStart.remove(r)
-}
+const (
+	warmTurns = 3 // busy and hot turns for each cold one
+	// The part of the time of all slots that may go into asking others than
+	// busy ones, and how much of it is kept at most.
+	quietPart    = 0.05
+	quietMax     = time.Minute
+	quietAtStart = 5 * time.Second
+	// What a turn costs at least: the answer may be quick, but the budget of
+	// the endpoint makes the next one wait.
+	quietCost = 50 * time.Millisecond
+)
 
 // fairness decides between those who wait.
 type fairness struct {
-	now       float64 // virtual time
-	turn      int     // hot turns since the last cold one
-	order     uint64
-	saturated bool
+	now    float64 // virtual time
+	turn   int     // turns since the last cold one
+	order  uint64
+	credit time.Duration
+	since  time.Time // when all slots became full; zero: they are not
 }
 
-// enter gives a registration that becomes ready its place in both orders.
+// enter gives a registration that becomes ready its place.
 func (f *fairness) enter(r *registration, now time.Time) {
 	f.order++
 	r.readyOrder = f.order
@@ -67,7 +57,28 @@ func (f *fairness) enter(r *registration, now time.Time) {
 	r.fairStart = max(f.now, r.fairFinish)
 }
 
-// granted counts a turn for the mix of hot and cold.
+// gotJob charges a registration for a job.
+func (f *fairness) gotJob(r *registration) {
+	f.now = max(f.now, r.fairStart)
+	r.fairFinish = max(r.fairStart, r.fairFinish) + 1/r.entry.weight()
+}
+
+// slotsFull tells, at each change, whether builds run in all slots.
+func (f *fairness) slotsFull(full bool, slots int, now time.Time) {
+	if !f.since.IsZero() {
+		earned := time.Duration(quietPart * float64(slots) * float64(now.Sub(f.since)))
+		f.credit = min(f.credit+earned, quietMax)
+	}
+	f.since = time.Time{}
+	if full {
+		f.since = now
+	}
+}
+
+// spent charges for a turn on credit.
+func (f *fairness) spent(took time.Duration) { f.credit -= max(took, quietCost) }
+
+// granted counts a turn.
 func (f *fairness) granted(c class) {
 	if c == cold {
 		f.turn = 0
@@ -76,39 +87,47 @@ func (f *fairness) granted(c class) {
 	f.turn++
 }
 
-// classOrder says which class is served next, and which when that is empty.
-func (f *fairness) classOrder() [classes]class {
-	if f.turn >= hotTurns {
-		return [classes]class{cold, hot}
+// choose says who of the first of each class is served; onCredit that it is
+// one that the last slot would not have been given to.
+func (f *fairness) choose(first [classes]*registration, lastSlot bool) (r *registration, onCredit bool) {
+	quiet := first[hot]
+	if quiet == nil || f.turn >= warmTurns && first[cold] != nil {
+		quiet = first[cold]
 	}
-	return [classes]class{hot, cold}
+	working := first[busy]
+	switch {
+	case working == nil || quiet == nil:
+		if working == nil {
+			return quiet, false
+		}
+		return working, false
+	case lastSlot && f.credit > 0:
+		return quiet, true
+	case quiet.readyClass == cold && f.turn >= warmTurns:
+		return quiet, false
+	case quiet.readyClass == hot && !lastSlot && quiet.readyOrder < working.readyOrder:
+		return quiet, false
+	}
+	return working, false
 }
 
-// gotJob charges a registration for a job.
-func (f *fairness) gotJob(r *registration) {
-	f.now = max(f.now, r.fairStart)
-	r.fairFinish = max(r.fairStart, r.fairFinish) + 1/r.entry.weight()
+// newReadyQueues makes an endpoint's queues of those who wait, by class.
+func newReadyQueues() (queues [classes]*queue[*registration]) {
+	for c := range queues {
+		before := firstCome
+		if class(c) == busy {
+			before = startsFirst
+		}
+		queues[c] = newQueue(before, func(r *registration) *int { return &r.inReady })
+	}
+	return queues
 }
 
-// gotNothing charges a registration for a turn that another could have used.
-func (f *fairness) gotNothing(r *registration) {
-	if f.saturated {
-		r.fairFinish = max(r.fairStart, r.fairFinish) + emptyCost/r.entry.weight()
-	}
-}
+func firstCome(a, b *registration) bool { return a.readyOrder < b.readyOrder }
 
-// better tells whether a is served before b.
-func (f *fairness) better(a, b *registration) bool {
-	if f.saturated {
-		return startsBefore(a, b)
+func startsFirst(a, b *registration) bool {
+	if a.fairStart != b.fairStart {
+		return a.fairStart < b.fairStart
 	}
-	return before(a, b)
-}
-
-// head is who is next in a queue.
-func (f *fairness) head(q readyQueue) (*registration, bool) {
-	if f.saturated {
-		return q.byStart.first()
-	}
-	return q.byOrder.first()
+	return firstCome(a, b)
 }

@@ -54,6 +54,7 @@ func newFeeder(set settings, log logrus.FieldLogger, metrics *Metrics, rand func
 		metrics:       metrics,
 		rand:          rand,
 		classify:      network.Classify,
+		fair:          fairness{credit: quietAtStart},
 		registrations: map[common.RegistrationID]*registration{},
 		endpoints:     map[string]*endpoint{},
 		names:         map[string]int{},
@@ -77,6 +78,7 @@ func (f *feeder) step(now time.Time) {
 		f.giveTurns(now)
 	}
 	f.stopIdleWorkers()
+	f.fair.slotsFull(f.slots.claimable() == 0, f.slots.concurrent, now)
 	f.metrics.slots(f.slots)
 	f.metrics.oldestWait(f.oldestReady())
 }
@@ -117,14 +119,11 @@ func (f *feeder) watchPolls(now time.Time) {
 func (f *feeder) giveTurns(now time.Time) {
 	for {
 		for f.slots.permits() > 0 {
-			r := f.pick(now, false)
+			r, onCredit := f.pick(now, false)
 			if r == nil {
 				break
 			}
-			f.give(r, true, now)
-		}
-		if f.slots.permits() > 0 && len(f.withReady) == 0 {
-			f.fair.saturated = false
+			f.give(r, true, now).onCredit = onCredit
 		}
 		f.probeHung(now)
 		if !f.takeBackPermit(now) {
@@ -136,38 +135,34 @@ func (f *feeder) giveTurns(now time.Time) {
 // pick gives the registration whose turn is next, with a token of its
 // endpoint's budget taken, or nil. exempt asks for one at a hanging server
 // that may be polled without a permit.
-func (f *feeder) pick(now time.Time, exempt bool) *registration {
+func (f *feeder) pick(now time.Time, exempt bool) (r *registration, onCredit bool) {
 	for {
-		r := f.best(now, exempt)
+		r, onCredit := f.fair.choose(f.firsts(now, exempt), f.slots.permits() == 1)
 		if r == nil {
-			return nil
+			return nil, false
 		}
 		ok, wait := r.endpoint.budget.Take()
 		if ok {
-			return r
+			return r, onCredit
 		}
 		r.endpoint.closedTil = now.Add(wait)
 	}
 }
 
-func (f *feeder) best(now time.Time, exempt bool) *registration {
+// firsts gives the first of each class, of all endpoints that may take a poll.
+func (f *feeder) firsts(now time.Time, exempt bool) (first [classes]*registration) {
 	share := f.slots.share(f.live)
-	for _, class := range f.fair.classOrder() {
-		var best *registration
-		for _, e := range f.withReady {
-			if exempt != f.exempt(e) || !e.mayTakeAnother(now, share) {
-				continue
-			}
-			r, ok := f.fair.head(e.ready[class])
-			if ok && (best == nil || f.fair.better(r, best)) {
-				best = r
-			}
+	for _, e := range f.withReady {
+		if exempt != f.exempt(e) || !e.mayTakeAnother(now, share) {
+			continue
 		}
-		if best != nil {
-			return best
+		for class, q := range e.ready {
+			if r, ok := q.first(); ok && (first[class] == nil || q.before(r, first[class])) {
+				first[class] = r
+			}
 		}
 	}
-	return nil
+	return first
 }
 
 // exempt tells whether polls at the endpoint go without a permit.
@@ -179,7 +174,7 @@ func (f *feeder) exempt(e *endpoint) bool {
 // cost a permit.
 func (f *feeder) probeHung(now time.Time) {
 	for f.slots.exemptAllowed() && len(f.pending) == 0 {
-		r := f.pick(now, true)
+		r, _ := f.pick(now, true)
 		if r == nil {
 			return
 		}
@@ -218,7 +213,7 @@ func (f *feeder) waitsElsewhere(than *endpoint, now time.Time) bool {
 }
 
 // give hands a turn to a worker.
-func (f *feeder) give(r *registration, permit bool, now time.Time) {
+func (f *feeder) give(r *registration, permit bool, now time.Time) *grant {
 	e := r.endpoint
 	f.metrics.turn(r.name(), now.Sub(r.readySince))
 	f.unplace(r)
@@ -256,6 +251,7 @@ func (f *feeder) give(r *registration, permit bool, now time.Time) {
 		f.slots.exempt++
 	}
 	f.handOut(feed{grant: g})
+	return g
 }
 
 // handOut gives work to an idle worker, a new one if there is none.
@@ -308,6 +304,9 @@ func (f *feeder) holdFor(e *endpoint) time.Duration {
 			demand += other.demand
 		}
 	}
+	if f.waiting(busy) > 0 {
+		return min(minHold, f.set.fetchTimeout)
+	}
 	slots := f.slots.share(f.live)
 	hold := time.Duration(cycleUse*float64(f.set.cycleTarget)*float64(slots)/max(1, demand)) - e.roundTrip
 	return min(max(hold, minHold), f.set.fetchTimeout)
@@ -337,7 +336,7 @@ func (f *feeder) settle(r *registration, now time.Time) {
 
 func (f *feeder) unplace(r *registration) {
 	f.due.remove(r)
-	if r.inOrder > 0 {
+	if r.inReady > 0 {
 		r.endpoint.ready[r.readyClass].remove(r)
 		f.noteReady(r.endpoint)
 	}
@@ -350,7 +349,7 @@ func (f *feeder) setShare(r *registration, share float64) {
 
 // noteReady keeps withReady right.
 func (f *feeder) noteReady(e *endpoint) {
-	waiting := e.ready[hot].byOrder.len()+e.ready[cold].byOrder.len() > 0
+	waiting := e.ready[busy].len()+e.ready[hot].len()+e.ready[cold].len() > 0
 	if waiting == (e.inReady > 0) {
 		return
 	}
@@ -397,11 +396,20 @@ func (f *feeder) nextWake(now time.Time) time.Time {
 	return next
 }
 
+func (f *feeder) waiting(c class) int {
+	n := 0
+	for _, e := range f.withReady {
+		n += e.ready[c].len()
+	}
+	return n
+}
+
+// oldestReady is since when the first of those waits who are served in order.
 func (f *feeder) oldestReady() time.Time {
 	var oldest time.Time
 	for _, e := range f.withReady {
 		for _, q := range e.ready {
-			if r, ok := q.byOrder.first(); ok && (oldest.IsZero() || r.readySince.Before(oldest)) {
+			if r, ok := q.first(); ok && (oldest.IsZero() || r.readySince.Before(oldest)) {
 				oldest = r.readySince
 			}
 		}
@@ -419,9 +427,7 @@ func (f *feeder) endpointOf(en *entry) *endpoint {
 		host:   en.host,
 		budget: network.NewBudget(f.set.requestRate, 0).Polls,
 		retry:  backoff.New(retryMin, retryMax, jitter, f.rand),
-	}
-	for c := range e.ready {
-		e.ready[c] = newReadyQueue()
+		ready:  newReadyQueues(),
 	}
 	f.endpoints[e.url] = e
 	return e

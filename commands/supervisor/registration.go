@@ -77,15 +77,6 @@ func (e *entry) weight() float64 {
 	return 1
 }
 
-// class tells the registrations that had work lately from the others.
-type class int
-
-const (
-	hot class = iota
-	cold
-	classes
-)
-
 // registration is the feeder's state of one registration. Only the feeder
 // touches it; workers get what they need in a grant or a job.
 type registration struct {
@@ -105,6 +96,7 @@ type registration struct {
 	epoch      int       // of the endpoint, at the last answer
 	lastJob    time.Time // zero: none since the start
 	empties    int       // in a row
+	backlog    bool      // the last poll brought a job
 	health     Health
 	complained bool             // about it, in the log, since it was well
 	retry      *backoff.Backoff // nil: the last answer was no error
@@ -121,7 +113,7 @@ type registration struct {
 
 	fairStart, fairFinish float64 // virtual time, see fairness.go
 
-	inDue, inOrder, inFair, inRetry int // places in queues
+	inDue, inReady, inRetry int // places in queues
 }
 
 // mayPoll tells whether the registration may get a turn when it is due.
@@ -131,6 +123,9 @@ func (r *registration) mayPoll() bool {
 }
 
 func (r *registration) classAt(now time.Time) class {
+	if r.backlog {
+		return busy
+	}
 	if !r.lastJob.IsZero() && now.Sub(r.lastJob) < hotFor {
 		return hot
 	}
@@ -141,7 +136,7 @@ func (r *registration) classAt(now time.Time) class {
 // base interval while hot, else doubling up to what the endpoint's idle budget
 // asks for.
 func (r *registration) interval(set settings, now time.Time) time.Duration {
-	if r.classAt(now) == hot {
+	if r.classAt(now) != cold {
 		return set.checkInterval
 	}
 	ceiling := set.idleInterval(r.endpoint.registrations)

@@ -56,6 +56,7 @@ type grant struct {
 	registration *registration
 	endpoint     *endpoint
 	permit       bool
+	onCredit     bool      // see fairness
 	overdue      bool      // the endpoint counts it as such
 	overdueAt    time.Time // when it does
 	slowAt       time.Time // from when on its permit may be taken back

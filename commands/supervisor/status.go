@@ -124,7 +124,7 @@ func (r *registration) status(now time.Time) RegistrationStatus {
 	status := RegistrationStatus{
 		Name: en.runner.Name, URL: en.id.URL, UUID: en.id.UUID,
 		Health: r.health, Reason: en.fault, Removed: r.removed,
-		Hot: r.classAt(now) == hot, Polling: r.grant != nil, Ready: r.inOrder > 0,
+		Hot: r.classAt(now) != cold, Polling: r.grant != nil, Ready: r.inReady > 0,
 		Backoff: r.retryDelay, LastOutcome: r.outcome, LastPoll: r.outcomeAt,
 		Running: r.jobs, Limit: en.runner.Limit, Version: r.version,
 		Declared: en.labels.declared, Missing: en.labels.missing,

@@ -1,0 +1,368 @@
+package supervisor
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	runnerv1 "gitea.dev/actions-proto-go/runner/v1"
+	"github.com/sirupsen/logrus"
+	"github.com/sirupsen/logrus/hooks/test"
+	"go.uber.org/goleak"
+
+	"multirunner/common"
+	"multirunner/network"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// classError is an error of a fakeServer.
+type classError struct{ class network.Class }
+
+func (e classError) Error() string { return "fake: " + e.class.String() }
+
+func classify(err error) network.Class {
+	if e, ok := err.(classError); ok {
+		return e.class
+	}
+	return network.Classify(err)
+}
+
+// world is all that surrounds a supervisor in a test: servers, disk, jobs.
+type world struct {
+	t       *testing.T
+	config  *common.Config
+	servers map[string]*fakeServer
+	rand    *rand.Rand
+	stop    chan StopRequest
+	reload  chan ReloadRequest
+	log     *logrus.Logger
+	hook    *test.Hook
+
+	supervisor *Supervisor
+	metrics    *Metrics
+	ended      chan error
+
+	mu       sync.Mutex
+	duration func(*runnerv1.Task) time.Duration // of jobs; nil: a minute
+	keys     map[common.RegistrationID]int
+	claims   map[string]bool
+	running  int
+	peak     int
+	started  map[string]time.Time // task → start of its build
+	failed   map[string]string    // task → row
+	stops    map[string][]common.StopReason
+	choices  map[string]Choice
+	startErr func(*runnerv1.Task) error
+	claimErr func(*runnerv1.Task) error
+	dialErr  func(*common.RunnerConfig) error
+}
+
+func newWorld(t *testing.T, seed uint64) *world {
+	w := &world{
+		t:       t,
+		config:  common.DefaultConfig(),
+		servers: map[string]*fakeServer{},
+		rand:    rand.New(rand.NewPCG(seed, seed)),
+		stop:    make(chan StopRequest, 8),
+		reload:  make(chan ReloadRequest),
+		ended:   make(chan error, 1),
+		keys:    map[common.RegistrationID]int{},
+		claims:  map[string]bool{},
+		started: map[string]time.Time{},
+		failed:  map[string]string{},
+		stops:   map[string][]common.StopReason{},
+		choices: map[string]Choice{},
+	}
+	w.log, w.hook = test.NewNullLogger()
+	w.log.SetOutput(io.Discard)
+	w.log.SetLevel(logrus.DebugLevel)
+	return w
+}
+
+// server adds a server.
+func (w *world) server(host string) *fakeServer {
+	s := &fakeServer{w: w, url: "https://" + host, runners: map[string]*fakeRunner{}}
+	w.servers[s.url] = s
+	return s
+}
+
+// register adds a registration of a server to the configuration.
+func (w *world) register(s *fakeServer, name string, change ...func(*common.RunnerConfig)) *common.RunnerConfig {
+	r := newRunner(s, name, change...)
+	w.config.Runners = append(w.config.Runners, r)
+	return r
+}
+
+func newRunner(s *fakeServer, name string, change ...func(*common.RunnerConfig)) *common.RunnerConfig {
+	r := common.DefaultRunner()
+	r.Name, r.URL, r.UUID = name, s.url, "uuid-"+name
+	r.Token = common.NewSecret("token")
+	r.Labels = []string{"linux:host"}
+	for _, f := range change {
+		f(r)
+	}
+	s.runner(r.UUID)
+	return r
+}
+
+// run starts the supervisor. A test that does not stop it has it killed.
+func (w *world) run(change ...func(*Options)) {
+	w.t.Helper()
+	w.mu.Lock()
+	random := rand.New(rand.NewPCG(w.rand.Uint64(), 1))
+	w.mu.Unlock()
+	options := Options{
+		Config:    w.config,
+		Providers: common.Providers{"shell": &fakeProvider{name: "shell", scheme: "host"}},
+		Dialer:    w, Keys: w, Claims: w, Starter: w,
+		Version:  "v1",
+		Log:      w.log,
+		Metrics:  w.metrics,
+		Reload:   w.reload,
+		Stop:     w.stop,
+		Rand:     random.Float64,
+		Classify: classify,
+	}
+	for _, f := range change {
+		f(&options)
+	}
+	s, err := New(options)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.supervisor = s
+	if s.observe == nil {
+		s.observe = w.checkSlots
+	}
+	go func() { w.ended <- s.Run(context.Background()) }()
+	synctest.Wait()
+}
+
+// checkSlots is the permit law, and the limits.
+func (w *world) checkSlots(f *feeder, _ time.Time) {
+	sl := f.slots
+	if sl.concurrent == f.set.concurrent && sl.running+sl.polling > max(sl.concurrent, w.peakAllowed(sl)) {
+		w.t.Errorf("%d running + %d polling > concurrent %d", sl.running, sl.polling, sl.concurrent)
+	}
+	if sl.running < 0 || sl.polling < 0 || sl.exempt < 0 || sl.idle < 0 || sl.idle > sl.workers {
+		w.t.Errorf("counts are wrong: %+v", sl)
+	}
+}
+
+// peakAllowed is what ran before concurrent was made smaller.
+func (w *world) peakAllowed(slots) int { return 0 }
+
+// end stops the supervisor and waits for it.
+func (w *world) end(req StopRequest) error {
+	w.t.Helper()
+	w.stop <- req
+	return <-w.ended
+}
+
+func (w *world) Dial(r *common.RunnerConfig) (Client, error) {
+	if w.dialErr != nil {
+		if err := w.dialErr(r); err != nil {
+			return nil, err
+		}
+	}
+	s := w.servers[common.NormalizeURL(r.URL)]
+	if s == nil {
+		return nil, fmt.Errorf("no server at %s", r.URL)
+	}
+	return &fakeClient{server: s, uuid: r.UUID}, nil
+}
+
+func (w *world) Key(id common.RegistrationID) (string, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return fmt.Sprintf("%s/%d", id.UUID, w.keys[id]), nil
+}
+
+func (w *world) Done(id common.RegistrationID) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.keys[id]++
+	return nil
+}
+
+func taskKey(url string, id int64) string { return fmt.Sprintf("%s#%d", url, id) }
+
+func (w *world) Seen(url string, id int64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.claims[taskKey(url, id)]
+}
+
+func (w *world) Claim(r *common.RunnerConfig, task *runnerv1.Task) (Claim, error) {
+	if w.claimErr != nil {
+		if err := w.claimErr(task); err != nil {
+			return nil, err
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	key := taskKey(common.NormalizeURL(r.URL), task.GetId())
+	if w.claims[key] {
+		return nil, ErrSeen
+	}
+	w.claims[key] = true
+	return key, nil
+}
+
+func (w *world) Start(_ context.Context, req StartRequest) (Build, error) {
+	if w.startErr != nil {
+		if err := w.startErr(req.Task); err != nil {
+			return nil, err
+		}
+	}
+	key := req.Claim.(string)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.started[key].IsZero() {
+		w.t.Errorf("task %s was started twice", key)
+	}
+	w.started[key] = time.Now()
+	w.choices[key] = req.Choice
+	w.running++
+	w.peak = max(w.peak, w.running)
+	d := time.Minute
+	if w.duration != nil {
+		d = w.duration(req.Task)
+	}
+	b := &fakeBuild{w: w, key: key, done: make(chan struct{}), stopped: make(chan struct{})}
+	go b.run(d)
+	return b, nil
+}
+
+func (w *world) FailClaim(_ context.Context, req StartRequest, row string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.failed[taskKey(common.NormalizeURL(req.Runner.URL), req.Task.GetId())] = row
+	return nil
+}
+
+// handled tells whether a task has reached a build or a report.
+func (w *world) handled(url string, id int64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	key := taskKey(url, id)
+	_, failed := w.failed[key]
+	return failed || !w.started[key].IsZero()
+}
+
+func (w *world) startOf(s *fakeServer, id int64) time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.started[taskKey(s.url, id)]
+}
+
+// logged counts lines that hold a text, from a level on.
+func (w *world) logged(level logrus.Level, text string) int {
+	n := 0
+	for _, e := range w.hook.AllEntries() {
+		if e.Level <= level && contains(e.Message, text) {
+			n++
+		}
+	}
+	return n
+}
+
+func contains(text, part string) bool {
+	for i := 0; i+len(part) <= len(text); i++ {
+		if text[i:i+len(part)] == part {
+			return true
+		}
+	}
+	return false
+}
+
+// fakeBuild is a job that takes a while.
+type fakeBuild struct {
+	w             *world
+	key           string
+	done, stopped chan struct{}
+	once          sync.Once
+}
+
+func (b *fakeBuild) run(d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-b.stopped:
+	}
+	b.w.mu.Lock()
+	b.w.running--
+	b.w.mu.Unlock()
+	close(b.done)
+}
+
+func (b *fakeBuild) Done() <-chan struct{} { return b.done }
+
+func (b *fakeBuild) Stop(reason common.StopReason) {
+	b.w.mu.Lock()
+	b.w.stops[b.key] = append(b.w.stops[b.key], reason)
+	b.w.mu.Unlock()
+	b.once.Do(func() { close(b.stopped) })
+}
+
+func (b *fakeBuild) Result() runnerv1.Result { return runnerv1.Result_RESULT_SUCCESS }
+
+// fakeProvider is an executor without anything behind it.
+type fakeProvider struct {
+	common.ExecutorProvider
+	name, scheme string
+
+	mu      sync.Mutex
+	fault   error
+	refusal error
+	held    int
+}
+
+func (p *fakeProvider) Name() string      { return p.name }
+func (p *fakeProvider) Schemes() []string { return []string{p.scheme} }
+
+func (p *fakeProvider) set(fault, refusal error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fault, p.refusal = fault, refusal
+}
+
+func (p *fakeProvider) holding() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.held
+}
+
+func (p *fakeProvider) Available(context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.fault
+}
+
+func (p *fakeProvider) Acquire(context.Context, *common.RunnerConfig) (common.Reservation, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.refusal != nil {
+		return nil, p.refusal
+	}
+	p.held++
+	return &fakeReservation{p: p}, nil
+}
+
+type fakeReservation struct {
+	p    *fakeProvider
+	once sync.Once
+}
+
+func (r *fakeReservation) Release() {
+	r.once.Do(func() {
+		r.p.mu.Lock()
+		r.p.held--
+		r.p.mu.Unlock()
+	})
+}
