@@ -1,13 +1,11 @@
 package expression
 
-import "unsafe"
-
 // maxMemory bounds what one evaluation may make, in bytes: an expression that
-// doubles a string fifty times is short. GitHub: 10 MiB, but counted for text
-// that this package does not copy.
-const maxMemory = 64 << 20
+// doubles a string fifty times is short.
+const maxMemory = 32 << 20
 
-const valueSize = int(unsafe.Sizeof(Value{}))
+// valueSize is what a Value takes, in bytes.
+const valueSize = 48
 
 // budget is the memory that an evaluation may still take. What it no longer
 // uses is not given back.
@@ -25,7 +23,7 @@ func (b *budget) spend(n int) bool {
 }
 
 func (ev *evaluation) tooMuch(pos int) *Error {
-	err := ev.fail(pos, "The expression makes more than 64 MiB of data")
+	err := ev.fail(pos, "The expression makes more than 32 MiB of data")
 	err.Hint = "Use a file for data of this size"
 	return err
 }

@@ -87,28 +87,48 @@ func (w *jsonWriter) line(level int) {
 // characters and the line ends of Unicode; everything else stays as it is.
 func (w *jsonWriter) string(s string) {
 	w.buf = append(w.buf, '"')
+	plain := 0 // from where on nothing needs an escape
 	for i := 0; i < len(s); {
-		r, n := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case r == '"', r == '\\':
-			w.buf = append(w.buf, '\\', byte(r))
-		case r == '\n':
-			w.buf = append(w.buf, '\\', 'n')
-		case r == '\r':
-			w.buf = append(w.buf, '\\', 'r')
-		case r == '\t':
-			w.buf = append(w.buf, '\\', 't')
-		case r == '\b':
-			w.buf = append(w.buf, '\\', 'b')
-		case r == '\f':
-			w.buf = append(w.buf, '\\', 'f')
-		case r < ' ', r == '\u0085', r == '\u2028', r == '\u2029':
-			w.buf = append(w.buf, '\\', 'u')
-			w.buf = hex.AppendEncode(w.buf, []byte{byte(r >> 8), byte(r)})
-		default:
-			w.buf = utf8.AppendRune(w.buf, r) // bytes that are no UTF-8 become U+FFFD
+		if c := s[i]; c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' {
+			i++
+			continue
 		}
+		r, n := utf8.DecodeRuneInString(s[i:])
+		w.buf = append(w.buf, s[plain:i]...)
+		w.escaped(r)
 		i += n
+		plain = i
 	}
+	w.buf = append(w.buf, s[plain:]...)
 	w.buf = append(w.buf, '"')
+}
+
+func (w *jsonWriter) escaped(r rune) {
+	switch r {
+	case '"', '\\':
+		w.buf = append(w.buf, '\\', byte(r))
+	case '\n':
+		w.buf = append(w.buf, '\\', 'n')
+	case '\r':
+		w.buf = append(w.buf, '\\', 'r')
+	case '\t':
+		w.buf = append(w.buf, '\\', 't')
+	case '\b':
+		w.buf = append(w.buf, '\\', 'b')
+	case '\f':
+		w.buf = append(w.buf, '\\', 'f')
+	case '\u0085', '\u2028', '\u2029':
+		w.code(r)
+	default:
+		if r < ' ' {
+			w.code(r)
+			return
+		}
+		w.buf = utf8.AppendRune(w.buf, r) // bytes that are no UTF-8 become U+FFFD
+	}
+}
+
+func (w *jsonWriter) code(r rune) {
+	w.buf = append(w.buf, '\\', 'u')
+	w.buf = hex.AppendEncode(w.buf, []byte{byte(r >> 8), byte(r)})
 }
