@@ -31,34 +31,94 @@ concurrent = 1 # jobs at once, all registrations together
 // before it replaces the file: a block that would not work (a name that is
 // taken, for one) is refused and the file stays as it was.
 func Append(path, block string) error {
+	if err := makeDir(path); err != nil {
+		return err
+	}
+	return edit(path, func(data []byte, exists bool) ([]byte, error) {
+		return withBlock(path, data, exists, block)
+	})
+}
+
+// Check tells whether Append would take the block now. Nothing is changed,
+// save that the file's directory is made.
+func Check(path, block string) error {
+	if err := makeDir(path); err != nil {
+		return err
+	}
+	data, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("configuration: %w", err)
+	}
+	exists := err == nil
+	if _, err := withBlock(path, data, exists, block); err != nil {
+		return err
+	}
+	return checkWritable(path, exists)
+}
+
+// checkWritable tries to write without doing so.
+func checkWritable(path string, exists bool) error {
+	var file *os.File
+	var err error
+	if exists {
+		file, err = os.OpenFile(path, os.O_WRONLY, 0)
+	} else if file, err = os.CreateTemp(filepath.Dir(path), ".config.toml.tmp-*"); err == nil {
+		defer os.Remove(file.Name())
+	}
+	if err != nil {
+		return fmt.Errorf("configuration: %w: name a file that this user may write with -c", err)
+	}
+	return file.Close()
+}
+
+func makeDir(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("configuration: %w: name a file that this user may write with -c", err)
 	}
-	return edit(path, func(data []byte, exists bool) ([]byte, error) {
-		if !exists {
-			data = []byte(newFile)
+	return nil
+}
+
+// withBlock gives the text with the block added, if that works out.
+func withBlock(path string, data []byte, exists bool, block string) ([]byte, error) {
+	if !exists {
+		data = []byte(newFile)
+	}
+	before, _, err := common.DecodeConfig(path, data)
+	if err != nil {
+		return nil, err
+	}
+	data = tomltext.Scan(data).AppendBlock(block)
+	after, problems, err := common.DecodeConfig(path, data)
+	if err != nil {
+		return nil, fmt.Errorf("with the new registration the file would not be readable: %w", err)
+	}
+	last := len(before.Runners)
+	if len(after.Runners) != last+1 {
+		return nil, fmt.Errorf("%s: a [[runners]] block cannot be added to this file: write its registrations as [[runners]] blocks", path)
+	}
+	if err := taken(path, tomltext.Scan(data), before.Runners, after.Runners[last]); err != nil {
+		return nil, err
+	}
+	for _, p := range problems {
+		if p.Runner == last && !p.Warning {
+			return nil, fmt.Errorf("the new registration would not work: %s: %s", p.Key, p.Message)
 		}
-		before, _, err := common.DecodeConfig(path, data)
-		if err != nil {
-			return nil, err
+	}
+	after.Runners = after.Runners[:last]
+	return data, verify(path, before, after)
+}
+
+// taken tells whether a registration is in the file already, or its name.
+func taken(path string, doc *tomltext.Doc, have []*common.RunnerConfig, added *common.RunnerConfig) error {
+	for i, r := range have {
+		switch {
+		case r.ID() == added.ID():
+			return fmt.Errorf("%s:%d: this registration (url and uuid) is in the file already, as %q", path, doc.Line(fmt.Sprintf("runners[%d].uuid", i)), r.Name)
+		case r.Name == added.Name:
+			return fmt.Errorf("%s:%d: a registration named %q is in the file already: choose another name", path, doc.Line(fmt.Sprintf("runners[%d].name", i)), r.Name)
 		}
-		data = tomltext.Scan(data).AppendBlock(block)
-		after, problems, err := common.DecodeConfig(path, data)
-		if err != nil {
-			return nil, fmt.Errorf("with the new registration the file would not be readable: %w", err)
-		}
-		last := len(before.Runners)
-		if len(after.Runners) != last+1 {
-			return nil, fmt.Errorf("%s: a [[runners]] block cannot be added to this file: write its registrations as [[runners]] blocks", path)
-		}
-		for _, p := range problems {
-			if p.Runner == last && !p.Warning {
-				return nil, fmt.Errorf("the new registration does not fit into the file: %s", p)
-			}
-		}
-		after.Runners = after.Runners[:last]
-		return data, verify(path, before, after)
-	})
+	}
+	return nil
 }
 
 // Remove takes the [[runners]] blocks out that match tells, and gives their

@@ -96,15 +96,15 @@ func TestAppendMakesFileAndDirectory(t *testing.T) {
 	if len(file.Config.Runners) != 1 || file.Config.Broken(file.Problems)[0] {
 		t.Errorf("%v %s", file.Config.Runners, text(file.Problems))
 	}
-	if mode, loose := readableByOthers(path); loose {
+	if mode, loose := LooseMode(path); loose {
 		t.Errorf("mode %o", mode)
 	}
 }
 
 func TestAppendRefusesWhatDoesNotFit(t *testing.T) {
 	tests := []struct{ name, before, block, want string }{
-		{"a name that is taken", runner("a", `token = "t"`), strings.Replace(runner("a", `token = "t"`), "uuid-of-a", "other", 1), `the same name, "a"`},
-		{"a registration that is there", runner("a", `token = "t"`), strings.Replace(runner("a", `token = "t"`), `"a"`, `"b"`, 1), "the same registration"},
+		{"a name that is taken", runner("a", `token = "t"`), strings.Replace(runner("a", `token = "t"`), "uuid-of-a", "other", 1), `config.toml:2: a registration named "a" is in the file already`},
+		{"a registration that is there", runner("a", `token = "t"`), strings.Replace(runner("a", `token = "t"`), `"a"`, `"b"`, 1), "config.toml:4: this registration (url and uuid) is in the file already"},
 		{"a broken file", "x = \n", runner("a", `token = "t"`), "config.toml:1: "},
 		{"inline registrations", "runners = [{name = \"x\"}]\n", runner("a", `token = "t"`), "config.toml:"},
 		{"a broken block", "", "[[runners]]\nname = x\n", "would not be readable"},

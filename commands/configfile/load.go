@@ -50,7 +50,7 @@ func (l Loader) Load(path string) (*File, error) {
 		return nil, err
 	}
 	file := &File{Path: path, Config: config, Problems: problems, Hash: hashOf(data)}
-	if problem := looseMode(path, config); problem != nil {
+	if problem := modeProblem(path, config); problem != nil {
 		file.Problems = append(file.Problems, *problem)
 	}
 	l.resolve(file)
@@ -82,13 +82,13 @@ func read(path string) ([]byte, error) {
 	return data, nil
 }
 
-// looseMode is the warning about tokens that others may read.
-func looseMode(path string, config *common.Config) *common.Problem {
+// modeProblem is the warning about tokens that others may read.
+func modeProblem(path string, config *common.Config) *common.Problem {
 	for _, r := range config.Runners {
 		if r.Token.IsZero() {
 			continue
 		}
-		if mode, loose := readableByOthers(path); loose {
+		if mode, loose := LooseMode(path); loose {
 			return &common.Problem{
 				File: path, Runner: common.GlobalProblem, Warning: true,
 				Message: fmt.Sprintf("mode %04o lets others read the tokens in it: chmod 600 %s", mode, path),

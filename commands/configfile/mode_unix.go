@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// readableByOthers tells whether a file's mode is looser than 0600.
-func readableByOthers(path string) (fs.FileMode, bool) {
+// LooseMode tells whether a file's mode is looser than 0600.
+func LooseMode(path string) (fs.FileMode, bool) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return 0, false

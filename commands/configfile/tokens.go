@@ -68,7 +68,7 @@ func (l Loader) tokenFile(r *common.RunnerConfig, dir string) []common.Problem {
 		return bad(key, "registration %q: %v", r.Name, err)
 	}
 	r.TokenFile, r.Token = path, token
-	if mode, loose := readableByOthers(path); loose && !managed {
+	if mode, loose := LooseMode(path); loose && !managed {
 		return []common.Problem{{
 			Key: key, Warning: true,
 			Message: fmt.Sprintf("registration %q: mode %04o lets others read the token: chmod 600 %s", r.Name, mode, path),

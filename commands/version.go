@@ -1,0 +1,37 @@
+package commands
+
+import (
+	"encoding/json"
+
+	"github.com/urfave/cli/v2"
+)
+
+const versionDescription = `Prints version, revision and platform of this program.
+
+Example:
+   $ runner version --json`
+
+// VersionCommand is `runner version`.
+func VersionCommand(env *Env) *cli.Command {
+	return &cli.Command{
+		Name:        "version",
+		Usage:       "print the version",
+		Description: versionDescription,
+		Flags:       []cli.Flag{jsonFlag()},
+		Action: func(c *cli.Context) error {
+			if c.Bool("json") {
+				return env.printJSON(env.Version)
+			}
+			env.printf("runner %s\n", env.Version)
+			return nil
+		},
+	}
+}
+
+// printJSON prints one indented value and a newline.
+func (e *Env) printJSON(value any) error {
+	encoder := json.NewEncoder(e.Stdout)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
+}
