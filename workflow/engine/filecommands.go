@@ -1,0 +1,169 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"multirunner/common"
+	"multirunner/workflow/filecommand"
+)
+
+const (
+	// maxCommandFile bounds a file that a step hands back.
+	maxCommandFile = 16 << 20
+	// maxSummary is what servers take of a summary per step.
+	maxSummary = 1 << 20
+	fileCount  = 5
+	// fileTime bounds reading and writing of the step's files.
+	fileTime = time.Minute
+)
+
+// fileKind is one of the files through which a step hands values back.
+type fileKind struct {
+	variable string // without its prefix
+	file     string // start of the file's name
+	take     func(r *stepRun, ctx context.Context, name string) error
+}
+
+// fileKinds are read in this order after a step.
+var fileKinds = [fileCount]fileKind{
+	{"ENV", "set_env", (*stepRun).takeEnv},
+	{"PATH", "add_path", (*stepRun).takePath},
+	{"OUTPUT", "set_output", (*stepRun).takeOutputs},
+	{"STATE", "save_state", (*stepRun).takeState},
+	{"STEP_SUMMARY", "step_summary", (*stepRun).takeSummary},
+}
+
+// fileCommands are the files of one phase, as the executor and as the job call
+// them.
+type fileCommands struct {
+	names [fileCount]string
+	paths [fileCount]string
+}
+
+// create makes the files, empty.
+func (f *fileCommands) create(j *Job) error {
+	ctx, cancel := context.WithTimeout(j.base, fileTime)
+	defer cancel()
+	id := uuid.NewString()
+	for i, kind := range fileKinds {
+		name := "_runner_file_commands/" + kind.file + "_" + id
+		path, err := j.executor.WriteTemp(ctx, name, nil)
+		if err != nil {
+			return err
+		}
+		f.names[i], f.paths[i] = name, path
+	}
+	return nil
+}
+
+// path gives the job's path of the file behind a variable.
+func (f *fileCommands) path(variable string) string {
+	for i, kind := range fileKinds {
+		if kind.variable == variable {
+			return f.paths[i]
+		}
+	}
+	return ""
+}
+
+// takeFiles obeys what the phase wrote into its files, also after a failure. A
+// file that cannot be obeyed fails the step.
+func (r *stepRun) takeFiles() result {
+	if r.job.stop.killed() {
+		return success
+	}
+	ctx, cancel := context.WithTimeout(r.job.base, fileTime)
+	defer cancel()
+	ended := success
+	for i, kind := range fileKinds {
+		if err := kind.take(r, ctx, r.files.names[i]); err != nil {
+			r.job.rows.fault(fmt.Sprintf("The file in $GITHUB_%s cannot be obeyed: %v", kind.variable, err))
+			ended = failure
+		}
+	}
+	return ended
+}
+
+// read gives a file's content, none when the step removed it.
+func (r *stepRun) read(ctx context.Context, name string, limit int64) ([]byte, error) {
+	data, err := r.job.executor.ReadTemp(ctx, name, limit)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return data, err
+}
+
+// readPairs reads names with values. The pairs before a fault count.
+func (r *stepRun) readPairs(ctx context.Context, name string, use func(name, value string)) error {
+	data, err := r.read(ctx, name, maxCommandFile)
+	if err != nil || len(data) == 0 {
+		return err
+	}
+	ends := filecommand.LF
+	if r.job.machine.windows() {
+		ends = filecommand.CRLF
+	}
+	pairs, err := filecommand.Pairs(data, ends)
+	for _, p := range pairs {
+		use(p.Name, p.Value)
+	}
+	return err
+}
+
+func (r *stepRun) takeEnv(ctx context.Context, name string) error {
+	return r.readPairs(ctx, name, func(key, value string) {
+		if guarded(key) {
+			r.job.rows.fault(fmt.Sprintf("$GITHUB_ENV cannot set %s: the line is ignored.", key))
+			return
+		}
+		r.setEnv(key, value)
+	})
+}
+
+func (r *stepRun) takeOutputs(ctx context.Context, name string) error {
+	return r.readPairs(ctx, name, r.setOutput)
+}
+
+func (r *stepRun) takeState(ctx context.Context, name string) error {
+	return r.readPairs(ctx, name, r.saveState)
+}
+
+func (r *stepRun) takePath(ctx context.Context, name string) error {
+	data, err := r.read(ctx, name, maxCommandFile)
+	for _, dir := range filecommand.Lines(data) {
+		r.addPath(dir)
+	}
+	return err
+}
+
+// takeSummary reports the step's summary, masked. One that is too large or
+// cannot be read is left out; the step does not fail (GitHub: CreateStepSummaryCommand).
+func (r *stepRun) takeSummary(ctx context.Context, name string) error {
+	data, err := r.read(ctx, name, maxSummary)
+	if err != nil {
+		r.job.rows.fault(fmt.Sprintf("The step's summary is left out: %v (at most %s are taken)", err, common.Size(maxSummary)))
+		return nil
+	}
+	if len(data) == 0 || r.step.index < 0 {
+		return nil
+	}
+	text := strings.ToValidUTF8(filecommand.Text(data), "\uFFFD")
+	// A step's phases have one summary together.
+	summary := append(r.step.summary, r.job.masker.Mask(text)...)
+	if len(summary) > maxSummary {
+		r.job.rows.fault(fmt.Sprintf("The step's summary is left out: it is larger than %s", common.Size(maxSummary)))
+		return nil
+	}
+	r.step.summary = summary
+	if err := r.job.trace.Summary(r.step.index, summary); err != nil {
+		r.job.log.WithError(err).Error("A step's summary could not be kept")
+	}
+	return nil
+}

@@ -1,0 +1,126 @@
+package engine
+
+import (
+	"context"
+
+	"multirunner/workflow/expression"
+	"multirunner/workflow/model"
+)
+
+// part is which part of a step a phase is.
+type part int
+
+const (
+	partMain part = iota
+	partPre
+	partPost
+	partHook
+)
+
+// phase is one thing that the job's loop runs. A step's pre and post share its
+// env, timeout and continue-on-error with its main (GitHub: ActionRunner.cs).
+type phase struct {
+	part            part
+	step            *step
+	env             model.Value
+	timeout         model.Value
+	continueOnError model.Value
+	condition       func(scope expression.Scope) (bool, error)
+	do              func(ctx context.Context, r *stepRun) result
+}
+
+func (s *step) phase(part part, condition func(expression.Scope) (bool, error), do func(context.Context, *stepRun) result) *phase {
+	return &phase{
+		part: part, step: s, condition: condition, do: do,
+		env: s.def.Env, timeout: s.def.TimeoutMinutes, continueOnError: s.def.ContinueOnError,
+	}
+}
+
+// runSteps runs all pre phases, all steps, and then the post phases that were
+// registered, the last one first.
+func (j *Job) runSteps() {
+	j.set(func(s *Snapshot) { s.Phase = PhaseSteps })
+	for _, s := range j.steps {
+		if w, ok := s.work.(preWork); ok {
+			j.runPhase(s.phase(partPre, w.preIf, w.pre))
+		}
+	}
+	for _, s := range j.steps {
+		j.runPhase(s.phase(partMain, s.def.If.EvalCondition, s.work.main))
+	}
+	for p := j.popPost(); p != nil; p = j.popPost() {
+		j.runPhase(p)
+	}
+}
+
+// registerPost puts a step's post phase on the stack, once.
+func (j *Job) registerPost(p *phase) {
+	w, ok := p.step.work.(postWork)
+	if !ok || p.part == partPost {
+		return
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if !p.step.hasPost {
+		p.step.hasPost = true
+		j.posts = append(j.posts, p.step.phase(partPost, w.postIf, w.post))
+	}
+}
+
+func (j *Job) popPost() *phase {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if len(j.posts) == 0 {
+		return nil
+	}
+	last := len(j.posts) - 1
+	p := j.posts[last]
+	j.posts = j.posts[:last]
+	return p
+}
+
+// runPhase runs a phase if its condition holds. When the job is being left,
+// conditions are not looked at: everything is skipped.
+func (j *Job) runPhase(p *phase) {
+	if j.stop.leaving() {
+		j.pass(p)
+		return
+	}
+	r := newStepRun(j, p)
+	wanted, err := r.wanted()
+	if err == nil && !wanted {
+		j.pass(p)
+		return
+	}
+	j.open(p, r)
+	if err != nil {
+		j.rows.fault(err.Error())
+		r.conclude(failure)
+		return
+	}
+	r.conclude(r.run())
+}
+
+// open begins a phase for the outside: only a main phase is a step of the
+// protocol.
+func (j *Job) open(p *phase, r *stepRun) {
+	title := j.masker.Mask(p.step.title(r.scope(inStep)))
+	j.mu.Lock()
+	p.step.begun = true
+	j.now.Step, j.now.StepName = p.step.index+1, title
+	j.mu.Unlock()
+	if p.part == partMain {
+		j.ledger.begin(p.step.index)
+	}
+}
+
+// pass skips a phase.
+func (j *Job) pass(p *phase) {
+	if p.part != partMain {
+		return
+	}
+	j.mu.Lock()
+	p.step.begun, p.step.outcome, p.step.conclusion = true, skipped, skipped
+	j.mu.Unlock()
+	j.ledger.skip(p.step.index, skipped)
+}

@@ -1,0 +1,49 @@
+package engine
+
+import "slices"
+
+// place is somewhere in a workflow where expressions may stand: which contexts
+// and functions are available there (GitHub: workflow-v1.0.json).
+type place struct {
+	contexts []string
+	status   bool // success(), failure(), cancelled(), always()
+	ofNeeds  bool // they tell of the needed jobs, not of this one
+	files    bool // hashFiles()
+}
+
+var (
+	inWorkflowEnv = at("github", "inputs", "vars", "secrets")
+	inJobIf       = at("github", "inputs", "vars", "needs").withStatusOfNeeds()
+	inStrategy    = at("github", "inputs", "vars", "needs")
+	inJob         = at("github", "inputs", "vars", "needs", "strategy", "matrix")
+	inContainer   = at("github", "inputs", "vars", "needs", "strategy", "matrix", "env", "secrets")
+	// The job's env sees the workflow's.
+	inJobEnv     = at("github", "inputs", "vars", "needs", "strategy", "matrix", "secrets", "env")
+	inDefaults   = at("github", "inputs", "vars", "needs", "strategy", "matrix", "env")
+	inStepIf     = at("github", "inputs", "vars", "needs", "strategy", "matrix", "steps", "job", "runner", "env").withStatus().withFiles()
+	inStep       = at("github", "inputs", "vars", "needs", "strategy", "matrix", "steps", "job", "runner", "env", "secrets").withFiles()
+	inJobOutputs = at("github", "inputs", "vars", "needs", "strategy", "matrix", "steps", "job", "runner", "env", "secrets")
+)
+
+// at names the contexts of a place. The github context has other names too:
+// gitea, and what Forgejo calls it.
+func at(contexts ...string) place {
+	return place{contexts: append(contexts, "gitea", "forge", "forgejo")}
+}
+
+func (p place) withStatus() place {
+	p.status = true
+	return p
+}
+
+func (p place) withStatusOfNeeds() place {
+	p.status, p.ofNeeds = true, true
+	return p
+}
+
+func (p place) withFiles() place {
+	p.files = true
+	return p
+}
+
+func (p place) has(context string) bool { return slices.Contains(p.contexts, context) }

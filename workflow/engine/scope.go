@@ -1,0 +1,158 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"multirunner/common"
+	"multirunner/workflow/engine/hashfiles"
+	"multirunner/workflow/expression"
+)
+
+// hashFilesTime bounds one call of hashFiles (GitHub: HashFilesFunction.cs).
+const hashFilesTime = 120 * time.Second
+
+// scope gives what expressions see at a place. r is nil outside of steps.
+func (j *Job) scope(p place, r *stepRun) expression.Scope {
+	return expression.Scope{
+		Contexts:  p.contexts,
+		Functions: j.functions(p),
+		Lookup: func(name string) (expression.Value, bool) {
+			if !p.has(name) {
+				return expression.Null, false
+			}
+			return j.lookup(name, r), true
+		},
+	}
+}
+
+// lookup gives a context as it is now.
+func (j *Job) lookup(name string, r *stepRun) expression.Value {
+	switch name {
+	case "github", "gitea", "forge", "forgejo":
+		return j.github(r)
+	case "env":
+		return j.envContext(r)
+	case "steps":
+		return j.stepsContext()
+	case "job":
+		return expression.NewObject(pairsOf("status", string(j.status()))...)
+	}
+	return j.contexts.fixed[name]
+}
+
+// github adds what is different in every step. Pairs that come later win.
+func (j *Job) github(r *stepRun) expression.Value {
+	if r == nil {
+		return expression.NewObject(j.contexts.github...)
+	}
+	pairs := make([]expression.Pair, len(j.contexts.github), len(j.contexts.github)+8)
+	copy(pairs, j.contexts.github)
+	pairs = append(pairs, pairsOf(
+		"action", r.step.action,
+		"env", r.files.path("ENV"),
+		"path", r.files.path("PATH"),
+		"output", r.files.path("OUTPUT"),
+		"state", r.files.path("STATE"),
+		"step_summary", r.files.path("STEP_SUMMARY"),
+	)...)
+	return expression.NewObject(pairs...)
+}
+
+func (j *Job) envContext(r *stepRun) expression.Value {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if r == nil {
+		return j.env.context()
+	}
+	return r.env.context()
+}
+
+// stepsContext has the steps that have an id and have begun.
+func (j *Job) stepsContext() expression.Value {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var pairs []expression.Pair
+	for _, s := range j.steps {
+		if s.begun && s.def.ID != "" {
+			pairs = append(pairs, expression.Pair{Key: s.def.ID, Value: s.value()})
+		}
+	}
+	return expression.NewObject(pairs...)
+}
+
+// functions gives the functions of a place. In a job's if the status is that of
+// the jobs it needs, in a step that of the job so far.
+func (j *Job) functions(p place) map[string]expression.Function {
+	functions := make(map[string]expression.Function, 5)
+	if p.status {
+		status := j.status
+		if p.ofNeeds {
+			status = j.needsStatus
+		}
+		functions["always"] = check(func() bool { return true })
+		functions["success"] = check(func() bool { return status() == success })
+		functions["failure"] = check(func() bool { return status() == failure })
+		functions["cancelled"] = check(func() bool { return status() == cancelled })
+	}
+	if p.files {
+		functions["hashfiles"] = expression.Function{MinArgs: 1, MaxArgs: -1, Call: j.hashFiles}
+	}
+	return functions
+}
+
+// check makes a status function. success and failure may be given names of
+// jobs, which this runner does not tell apart.
+func check(holds func() bool) expression.Function {
+	return expression.Function{MaxArgs: -1, Call: func([]expression.Value) (expression.Value, error) {
+		return expression.Bool(holds()), nil
+	}}
+}
+
+// needsStatus sums up the results of the needed jobs: failure if one failed,
+// else cancelled, and success only if all succeeded.
+func (j *Job) needsStatus() result {
+	sum := success
+	for _, need := range j.task.GetNeeds() {
+		switch r := resultOf(need.GetResult()); r {
+		case failure:
+			return failure
+		case success:
+		default:
+			if sum != cancelled {
+				sum = r
+			}
+		}
+	}
+	return sum
+}
+
+// hashFiles implements the function of that name over the job's workspace.
+func (j *Job) hashFiles(args []expression.Value) (expression.Value, error) {
+	patterns := make([]string, len(args))
+	for i, arg := range args {
+		patterns[i] = arg.Text()
+	}
+	follow := patterns[0] == "--follow-symbolic-links"
+	if follow {
+		patterns = patterns[1:]
+	}
+	ctx, cancel := context.WithTimeout(j.stop.ends, hashFilesTime)
+	defer cancel()
+	sum, err := hashfiles.Sum(ctx, j.hostWorkspace(), patterns, follow)
+	if err != nil {
+		return expression.Null, fmt.Errorf("hashFiles: %w", err)
+	}
+	return expression.String(sum), nil
+}
+
+// hostWorkspace is the workspace as this process sees it, wherever the job's
+// commands run.
+func (j *Job) hostWorkspace() string {
+	if j.spec.Workspace.Mode == common.WorkspaceInPlace {
+		return j.spec.Workspace.Source
+	}
+	return filepath.Join(j.spec.Dirs.Build, "work")
+}

@@ -1,0 +1,189 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"multirunner/common"
+	"multirunner/workflow/expression"
+)
+
+// stepRun is one phase while it runs: what its work needs to do its part.
+type stepRun struct {
+	job    *Job
+	phase  *phase
+	step   *step
+	env    *variables // the env context; guarded by Job.mu
+	files  fileCommands
+	output *stepOutput
+}
+
+func newStepRun(j *Job, p *phase) *stepRun {
+	r := &stepRun{job: j, phase: p, step: p.step}
+	j.mu.Lock()
+	r.env = j.env.clone()
+	j.mu.Unlock()
+	r.output = newStepOutput(r)
+	return r
+}
+
+// wanted evaluates the step's env, and with it the condition (GitHub: StepsRunner.cs).
+func (r *stepRun) wanted() (bool, error) {
+	pairs, err := r.phase.env.EvalMap(r.scope(inStep))
+	if err != nil {
+		return false, err
+	}
+	r.job.mu.Lock()
+	for _, p := range pairs {
+		r.env.set(p.Key, p.Value)
+	}
+	r.job.mu.Unlock()
+	return r.phase.condition(r.scope(inStepIf))
+}
+
+// scope gives what expressions of the step see at a place.
+func (r *stepRun) scope(p place) expression.Scope { return r.job.scope(p, r) }
+
+// run does the phase's work and what always follows it, and gives how it ended
+// before continue-on-error.
+func (r *stepRun) run() result {
+	r.job.registerPost(r.phase)
+	timeout, err := r.phase.timeout.EvalMinutes(r.scope(inStep))
+	if err != nil {
+		r.job.rows.fault(err.Error())
+		return failure
+	}
+	if err := r.files.create(r.job); err != nil {
+		r.job.rows.fault(fmt.Sprintf("The files for environment, outputs and the like could not be made: %v", err))
+		return failure
+	}
+	ended := worse(r.work(timeout), r.takeFiles())
+	if r.output.hasFailed() {
+		ended = worse(ended, failure)
+	}
+	return ended
+}
+
+// work does the phase's work within its bounds.
+func (r *stepRun) work(timeout time.Duration) result {
+	ctx, release := r.bound(timeout)
+	defer release()
+	ended := r.phase.do(ctx, r)
+	if ctx.Err() == nil {
+		return ended
+	}
+	return worse(ended, r.interrupted(context.Cause(ctx), timeout))
+}
+
+// bound gives the context of the phase's work: it ends with the job, at the
+// step's timeout, and when the job is cancelled and the condition does not hold
+// any more.
+func (r *stepRun) bound(timeout time.Duration) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(r.job.stop.ends)
+	checked := make(chan struct{})
+	unhook := context.AfterFunc(r.job.stop.cancels, func() {
+		defer close(checked)
+		r.job.protect("the condition of a step after a cancellation", func() {
+			if goOn, err := r.phase.condition(r.scope(inStepIf)); err != nil || !goOn {
+				cancel(errCancelled)
+			}
+		})
+	})
+	stopTimer := func() bool { return true }
+	if timeout > 0 {
+		stopTimer = time.AfterFunc(timeout, func() { cancel(errStepTimeout) }).Stop
+	}
+	return ctx, func() {
+		stopTimer()
+		if !unhook() {
+			<-checked
+		}
+		cancel(nil)
+	}
+}
+
+// interrupted tells why the phase's work was ended, and as what that counts.
+func (r *stepRun) interrupted(cause error, timeout time.Duration) result {
+	switch {
+	case errors.Is(cause, errStepTimeout):
+		r.job.rows.fault(fmt.Sprintf("The step %q has timed out after %s.", r.step.title(r.scope(inStep)), minutes(timeout)))
+		return failure
+	case errors.Is(cause, errCancelled):
+		r.job.rows.fault("The operation was cancelled.")
+		return cancelled
+	}
+	if r.job.stop.verdict() == cancelled {
+		return cancelled
+	}
+	return failure
+}
+
+// conclude ends the phase: continue-on-error makes a success of a failure, what
+// is left of failures counts for the job.
+func (r *stepRun) conclude(ended result) {
+	conclusion := ended
+	if ended == failure && r.continues() {
+		conclusion = success
+	}
+	j := r.job
+	if conclusion == failure {
+		j.markFailed(fmt.Sprintf("step %d (%s) failed", r.step.index+1, r.step.title(r.scope(inStep))))
+	}
+	if r.phase.part != partMain {
+		return
+	}
+	j.mu.Lock()
+	r.step.outcome, r.step.conclusion = ended, conclusion
+	j.mu.Unlock()
+	j.ledger.finish(conclusion)
+}
+
+// continues evaluates continue-on-error, after the step: it may use its outputs.
+func (r *stepRun) continues() bool {
+	yes, err := r.phase.continueOnError.EvalBool(r.scope(inStep), false)
+	if err != nil {
+		r.job.rows.fault(err.Error())
+		return false
+	}
+	return yes
+}
+
+// exec runs a command of the step with its environment and output.
+func (r *stepRun) exec(ctx context.Context, path string, args []string, dir string) (common.ExitStatus, error) {
+	stdout, stderr := r.output.stream(), r.output.stream()
+	late := r.job.late.stream()
+	status, err := r.job.executor.Run(ctx, &common.Command{
+		Path: path, Args: args, Dir: dir, Env: r.processEnv().environ(),
+		Stdout: stdout, Stderr: stderr, Late: late,
+	})
+	stdout.flush()
+	stderr.flush()
+	return status, err
+}
+
+// report logs how a command ended, unless the step was ended from outside.
+func (r *stepRun) report(ctx context.Context, status common.ExitStatus, err error) result {
+	switch {
+	case ctx.Err() != nil:
+		return failureUnless(err == nil && status.Success())
+	case err != nil:
+		r.job.rows.fault(err.Error())
+		return failure
+	case status.Signal != "":
+		r.job.rows.fault(fmt.Sprintf("The process was ended by a signal: %s.", status.Signal))
+		return failure
+	case status.Code != 0:
+		r.job.rows.fault(fmt.Sprintf("Process completed with exit code %d.", status.Code))
+		return failure
+	}
+	return success
+}
+
+func failureUnless(ok bool) result {
+	if ok {
+		return success
+	}
+	return failure
+}
