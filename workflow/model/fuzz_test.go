@@ -2,11 +2,13 @@ package model
 
 import (
 	"os"
+	"strings"
 	"testing"
-
-	"google.golang.org/protobuf/encoding/protojson"
+	"unicode/utf8"
 
 	runnerv1 "gitea.dev/actions-proto-go/runner/v1"
+	"go.yaml.in/yaml/v4"
+	"google.golang.org/protobuf/encoding/protojson"
 )
 
 // FuzzParse holds that no input makes Parse panic, that what it takes can be
@@ -72,4 +74,40 @@ func checkJob(t *testing.T, w *Workflow, job *Job) {
 			}
 		}
 	}
+}
+
+// FuzzTextsSurviveAPayload holds that any text is read as it was written, in
+// every style that MarshalJob may ask for.
+func FuzzTextsSurviveAPayload(f *testing.F) {
+	for _, seed := range []string{
+		"", " ", "\n", "a\n", "a\n\n", "\na", " a\n  b\n", "a \n", "\ta\n", "a\r\nb\r", "${{ 'x' }}", "it's ${{ \"", "\u0085\u2028\ufeff", "---\n", "# x", "!x",
+		"&a", "0x1F", "1:30", "~", "<<", "=", "é\x00", "- a\n- b\n", "a: b", "'", "\"", "\\", "{}", "%YAML", "@", "`", "a #b", "a:\n", strings.Repeat("word ", 50),
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if !utf8.ValidString(text) {
+			return
+		}
+		for _, style := range []yaml.Style{0, yaml.LiteralStyle, yaml.FoldedStyle, yaml.DoubleQuotedStyle, yaml.SingleQuotedStyle} {
+			for _, flow := range []yaml.Style{0, yaml.FlowStyle} {
+				root := buildFrom(nil)
+				root.node.Style = flow
+				n := textNode(text)
+				n.Style = style
+				root.set("k", n)
+				data, err := dump(root.node)
+				if err != nil {
+					t.Fatalf("%q cannot be written: %v", text, err)
+				}
+				back, err := load("x", data)
+				if err != nil {
+					t.Fatalf("%q cannot be read: %v\n%s", text, err, data)
+				}
+				if got := back.Content[1]; got.Value != text || got.Tag != tagStr {
+					t.Fatalf("style %d: %q became %s %q:\n%s", style, text, got.Tag, got.Value, data)
+				}
+			}
+		}
+	})
 }

@@ -154,6 +154,9 @@ func (c *cleaner) cleanScalar(n *yaml.Node, got *cleaned) error {
 	if resolved != tagStr {
 		got.node.Style = 0
 	}
+	if resolved == tagNull {
+		got.node.Value = "null" // an empty one is written as "" in flow style
+	}
 	return nil
 }
 

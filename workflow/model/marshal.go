@@ -42,6 +42,11 @@ func (w *Workflow) MarshalJob(job *Job, opts MarshalOptions) ([]byte, error) {
 			return nil, err
 		}
 	}
+	return dump(root)
+}
+
+// dump writes a tree as a Gitea server does.
+func dump(root *yaml.Node) ([]byte, error) {
 	var out bytes.Buffer
 	dumper, err := yaml.NewDumper(&out,
 		yaml.WithIndent(4), yaml.WithCompactSeqIndent(false), yaml.WithLineWidth(-1), yaml.WithQuotePreference(yaml.QuoteDouble))
@@ -59,7 +64,7 @@ func (w *Workflow) MarshalJob(job *Job, opts MarshalOptions) ([]byte, error) {
 
 // keptWorkflow replaces what is evaluated and keeps the rest as it is.
 func (w *Workflow) keptWorkflow(job *Job, opts MarshalOptions) *yaml.Node {
-	kept := replaced(job.node)
+	kept := buildFrom(job.node)
 	if opts.Name != "" {
 		kept.set("name", evaluatedText(opts.Name))
 	}
@@ -73,15 +78,15 @@ func (w *Workflow) keptWorkflow(job *Job, opts MarshalOptions) *yaml.Node {
 		kept.set("steps", withoutNulls(steps))
 	}
 	if opts.Matrix.Kind() == expression.KindObject {
-		strategy := replaced(kept.get("strategy"))
+		strategy := buildFrom(kept.get("strategy"))
 		strategy.set("matrix", combinationNode(opts.Matrix))
 		kept.set("strategy", strategy.node)
 	}
-	root := replaced(w.root)
+	root := buildFrom(w.root)
 	if opts.RunName != "" {
 		root.set("run-name", evaluatedText(opts.RunName))
 	}
-	jobs := replaced(nil)
+	jobs := buildFrom(nil)
 	jobs.set(job.ID, kept.node)
 	root.set("jobs", jobs.node)
 	return root.node
@@ -90,9 +95,9 @@ func (w *Workflow) keptWorkflow(job *Job, opts MarshalOptions) *yaml.Node {
 // builder makes a mapping.
 type builder struct{ node *yaml.Node }
 
-// replaced begins with the entries of a mapping, which stays as it is. Anything
+// buildFrom begins with the entries of a mapping, which stays as it is. Anything
 // but a mapping gives an empty one.
-func replaced(n *yaml.Node) builder {
+func buildFrom(n *yaml.Node) builder {
 	b := builder{&yaml.Node{Kind: yaml.MappingNode, Tag: tagMap}}
 	if n != nil && n.Kind == yaml.MappingNode {
 		b.node.Content = append(b.node.Content, n.Content...)
@@ -168,7 +173,7 @@ func labelsNode(labels []string) *yaml.Node {
 }
 
 func combinationNode(combination expression.Value) *yaml.Node {
-	b := replaced(nil)
+	b := buildFrom(nil)
 	for _, p := range pairsOf(combination) {
 		b.set(p.Key, &yaml.Node{Kind: yaml.SequenceNode, Tag: tagSeq, Content: []*yaml.Node{valueNode(p.Value)}})
 	}
@@ -191,7 +196,7 @@ func valueNode(v expression.Value) *yaml.Node {
 		}
 		return list
 	case expression.KindObject:
-		b := replaced(nil)
+		b := buildFrom(nil)
 		for _, p := range pairsOf(v) {
 			b.node.Content = append(b.node.Content, evaluatedText(p.Key), valueNode(p.Value))
 		}

@@ -22,11 +22,11 @@ func (w *Workflow) serverWorkflow(job *Job, opts MarshalOptions) (*yaml.Node, er
 	if err != nil {
 		return nil, err
 	}
-	b := replaced(nil)
+	b := buildFrom(nil)
 	b.set("name", nonEmpty(w.Name))
 	b.set("on", present(root.Get("on")))
 	b.set("env", env)
-	jobs := replaced(nil)
+	jobs := buildFrom(nil)
 	jobs.set(job.ID, sent)
 	b.set("jobs", jobs.node)
 	b.set("defaults", w.Defaults.serverNode())
@@ -52,7 +52,7 @@ func (j *Job) serverNode(opts MarshalOptions) (*yaml.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := replaced(nil)
+	b := buildFrom(nil)
 	b.set("name", j.serverName(opts))
 	b.set("runs-on", j.serverRunsOn(opts))
 	b.set("env", presentMapping(j.Env))
@@ -101,7 +101,7 @@ func (j *Job) serverStrategy(opts MarshalOptions) *yaml.Node {
 	if j.Strategy == nil {
 		return nil
 	}
-	b := replaced(nil)
+	b := buildFrom(nil)
 	b.set("fail-fast", asTextNode(j.Strategy.FailFast))
 	b.set("max-parallel", asTextNode(j.Strategy.MaxParallel))
 	if opts.Matrix.Kind() != expression.KindObject {
@@ -134,7 +134,7 @@ func (s *Step) serverNode() (*yaml.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := replaced(nil)
+	b := buildFrom(nil)
 	b.set("id", nonEmpty(s.ID))
 	b.set("if", asTextNode(s.If))
 	b.set("name", asTextNode(s.Name))
@@ -156,7 +156,7 @@ func (j *Job) serverServices() (*yaml.Node, error) {
 	if j.Services.IsExpression() {
 		return nil, j.Services.Errorf("the server takes no expression for the whole mapping")
 	}
-	b := replaced(nil)
+	b := buildFrom(nil)
 	for _, f := range j.Services.fields() {
 		service, err := serverService(f.value)
 		if err != nil {
@@ -168,7 +168,7 @@ func (j *Job) serverServices() (*yaml.Node, error) {
 }
 
 func serverService(v Value) (*yaml.Node, error) {
-	b := replaced(nil)
+	b := buildFrom(nil)
 	if v.IsScalar() {
 		b.set("image", asTextNode(v))
 		return b.node, nil
@@ -189,16 +189,16 @@ func serverService(v Value) (*yaml.Node, error) {
 }
 
 func (d Defaults) serverNode() *yaml.Node {
-	run := replaced(nil)
+	run := buildFrom(nil)
 	run.set("shell", asTextNode(d.Shell))
 	run.set("working-directory", asTextNode(d.WorkingDirectory))
-	b := replaced(nil)
+	b := buildFrom(nil)
 	b.set("run", filled(run))
 	return filled(b)
 }
 
 func concurrencyNode(v Value) *yaml.Node {
-	b := replaced(nil)
+	b := buildFrom(nil)
 	if v.IsScalar() {
 		b.set("group", asTextNode(v))
 	}
@@ -252,7 +252,7 @@ func textMapping(v Value) (*yaml.Node, error) {
 	if v.IsExpression() {
 		return nil, v.Errorf("the server takes no expression for the whole mapping")
 	}
-	b := replaced(nil)
+	b := buildFrom(nil)
 	for _, f := range v.fields() {
 		if !f.value.IsScalar() {
 			return nil, f.value.Errorf("must be a text, not %s", kindName(f.value.node))
