@@ -34,16 +34,15 @@ func forms(value string) iter.Seq[string] {
 	}
 }
 
-// plainForms gives the value, and without white space around it the value and
-// each of its lines.
+// plainForms gives the value and each of its lines, without white space around
+// them.
 func plainForms(value string) []string {
-	trimmed := strings.TrimSpace(value)
-	if trimmed == "" {
+	value = strings.TrimSpace(value)
+	if value == "" {
 		return nil
 	}
-	plain := []string{value, trimmed}
-	lines := strings.FieldsFunc(trimmed, func(r rune) bool { return r == '\n' || r == '\r' })
-	for _, line := range lines {
+	plain := []string{value}
+	for _, line := range strings.FieldsFunc(value, func(r rune) bool { return r == '\n' || r == '\r' }) {
 		if line = strings.TrimSpace(line); line != "" {
 			plain = append(plain, line)
 		}

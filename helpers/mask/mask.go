@@ -23,11 +23,10 @@ type Masker struct {
 // New gives a masker that knows no secret.
 func New() *Masker { return &Masker{} }
 
-// Add makes the masker replace a value from now on: the value as it is, without
-// the white space around it, and each of its lines without the white space
-// around that; each also in base64, JSON, URL, XML and quoted form. White space
-// alone is ignored. Every mask and stream of this masker sees the value in what
-// comes after Add has returned.
+// Add makes the masker replace a value from now on, and each of its lines, both
+// without the white space around them; and all of them in base64, JSON, URL,
+// XML and quoted form. White space alone is ignored. Every mask and stream of
+// this masker sees the value in what comes after Add has returned.
 func (m *Masker) Add(value string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

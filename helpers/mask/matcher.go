@@ -119,6 +119,15 @@ func (m *matcher) step(at int32, b byte) int32 {
 	}
 }
 
+// settle gives the longest suffix of a prefix that may still grow: behind a
+// whole pattern nothing is open.
+func (m *matcher) settle(at int32) int32 {
+	for at != root && m.nodes[at].child == root {
+		at = m.nodes[at].fail
+	}
+	return at
+}
+
 // find goes through a text that begins at offset and comes after what brought
 // the matcher to the node at. It gives the node at the end of the text, and
 // adds what is to be replaced to spans, which stays in order and has no two
@@ -144,7 +153,7 @@ func find[T string | []byte](m *matcher, text T, at int32, offset int, spans []s
 			at = root
 		}
 	}
-	return at, spans
+	return m.settle(at), spans
 }
 
 // merge adds a span that ends behind all others.
