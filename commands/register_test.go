@@ -46,7 +46,7 @@ func TestRegisterTellsTheServerBareLabelsAndAddsABlock(t *testing.T) {
 	want := common.DefaultRunner()
 	want.Name, want.URL, want.UUID, want.Token = "a", server.url, row.UUID, config.Runners[0].Token
 	want.Labels, want.Limit, want.Ephemeral = []string{"linux:host", "node:docker://node:22", "bare"}, 2, true
-	if diff := cmp.Diff(want, config.Runners[0], cmp.AllowUnexported(common.Secret{})); diff != "" || config.Concurrent != 3 {
+	if diff := cmp.Diff(want, config.Runners[0]); diff != "" || config.Concurrent != 3 {
 		t.Error(diff)
 	}
 	contains(t, w.stdout.String(), "registered a with "+server.url, row.UUID, path)

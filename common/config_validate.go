@@ -116,7 +116,7 @@ func (v *validation) reporting() {
 		v.warn("reporting.log_report_max_latency", "is %s, must be below log_report_interval (%s) to have an effect", r.LogReportMaxLatency, r.LogReportInterval)
 	}
 	if r.StateReportInterval.Std() >= zombieTimeout/2 {
-		v.warn("reporting.state_report_interval", "is %s: servers end jobs that they hear nothing of for %s", r.StateReportInterval, "10m")
+		v.warn("reporting.state_report_interval", "is %s: servers end jobs that they hear nothing of for %s", r.StateReportInterval, Duration(zombieTimeout))
 	}
 }
 

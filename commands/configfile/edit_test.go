@@ -48,7 +48,7 @@ func TestBlockSaysWhatTheRegistrationIs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, config.Runners[0], cmp.AllowUnexported(common.Secret{})); diff != "" {
+		if diff := cmp.Diff(want, config.Runners[0]); diff != "" {
 			t.Error(diff)
 		}
 	}
