@@ -87,6 +87,9 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = req.Clone(httptrace.WithClientTrace(req.Context(), trace)) // the caller's stays as it is
 	req.Header.Set("User-Agent", w.userAgent)
 	res, err := w.next.RoundTrip(req)
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF // connect-go would replace the whole error for it
+	}
 	if err != nil {
 		return nil, &TransportError{Sent: sent.Load(), Err: err}
 	}

@@ -77,10 +77,13 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, next http.Handler
 }
 
 func (s *Server) observe(o Observation) {
-	if s.options.Observe != nil {
-		o.At = s.now()
-		s.options.Observe(o)
+	if s.options.Observe == nil {
+		return
 	}
+	s.observing.Lock()
+	defer s.observing.Unlock()
+	o.At = s.now()
+	s.options.Observe(o)
 }
 
 // faultBefore tells whether the fault has answered.

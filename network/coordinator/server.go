@@ -41,8 +41,8 @@ type Options struct {
 	// SweepEvery sweeps in the background; 0 leaves it to calls of Sweep.
 	SweepEvery time.Duration
 
-	// Observe is called at the start and at the end of every request, from the
-	// request's goroutine. It must not block.
+	// Observe is called at the start and at the end of every request, one call
+	// at a time. It must not block.
 	Observe func(Observation)
 	// Now is the clock; time.Now by default.
 	Now func() time.Time
@@ -63,8 +63,9 @@ type Server struct {
 	jwtKey  []byte
 	handler http.Handler
 
-	faults *faultTable
-	stats  *statTable
+	faults    *faultTable
+	stats     *statTable
+	observing sync.Mutex
 
 	// mu guards everything below. Nothing blocks while it is held, so a plain
 	// mutex does under testing/synctest too.
@@ -83,9 +84,8 @@ type Server struct {
 	wake     chan struct{} // closed and replaced whenever a version grows
 	feeds    map[*Subscription]struct{}
 
-	closing   chan struct{}
-	closeOnce sync.Once
-	owned     sync.WaitGroup // requests in memory, the background sweep
+	closing chan struct{}  // closed under mu by Close
+	owned   sync.WaitGroup // requests in memory, the background sweep
 }
 
 // New makes a server. Close ends it.
@@ -129,8 +129,7 @@ func New(options Options) *Server {
 		s.path = strings.TrimRight(u.Path, "/")
 	}
 	s.handler = s.newHandler()
-	if options.SweepEvery > 0 {
-		s.owned.Add(1)
+	if options.SweepEvery > 0 && s.own() {
 		go s.sweepLoop()
 	}
 	return s
@@ -142,8 +141,32 @@ func (s *Server) URL() string { return s.base }
 // Close ends held and hanging requests and waits for everything that the
 // server started. Subscriptions keep what they hold.
 func (s *Server) Close() {
-	s.closeOnce.Do(func() { close(s.closing) })
+	s.mu.Lock()
+	if !s.closed() {
+		close(s.closing)
+	}
+	s.mu.Unlock()
 	s.owned.Wait()
+}
+
+func (s *Server) closed() bool {
+	select {
+	case <-s.closing:
+		return true
+	default:
+		return false
+	}
+}
+
+// own counts a goroutine that Close is to wait for; false after Close.
+func (s *Server) own() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed() {
+		return false
+	}
+	s.owned.Add(1)
+	return true
 }
 
 func (s *Server) now() time.Time { return s.options.Now() }

@@ -45,17 +45,18 @@ func (t memoryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if trace := httptrace.ContextClientTrace(ctx); trace != nil && trace.WroteRequest != nil {
-		trace.WroteRequest(httptrace.WroteRequestInfo{})
-	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-
+	if !s.own() {
+		return nil, fmt.Errorf("connect: %w", syscall.ECONNREFUSED)
+	}
+	if trace := httptrace.ContextClientTrace(ctx); trace != nil && trace.WroteRequest != nil {
+		trace.WroteRequest(httptrace.WroteRequestInfo{})
+	}
 	serverCtx, cancel := context.WithCancel(context.Background())
 	stop := context.AfterFunc(ctx, cancel)
 	answers := make(chan memoryAnswer, 1)
-	s.owned.Add(1)
 	go func() {
 		defer s.owned.Done()
 		defer cancel()
@@ -76,7 +77,7 @@ func (s *Server) serveInMemory(req *http.Request) (answer memoryAnswer) {
 		switch cause := recover(); cause {
 		case nil:
 		case http.ErrAbortHandler:
-			answer = memoryAnswer{err: io.ErrUnexpectedEOF}
+			answer = memoryAnswer{err: io.EOF}
 		case errReset:
 			answer = memoryAnswer{err: fmt.Errorf("read: %w", syscall.ECONNRESET)}
 		default:
