@@ -195,7 +195,7 @@ func writeCompact(b *bytes.Buffer, v expression.Value) {
 			writeString(b, v.Text())
 			return
 		}
-		number, _ := json.Marshal(v.Float()) // cannot fail: it is finite
+		number, _ := json.Marshal(v.Float() + 0) // finite, so it cannot fail; and -0 is 0
 		b.Write(number)
 	case expression.KindString:
 		writeString(b, v.Text())

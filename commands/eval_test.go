@@ -37,6 +37,7 @@ func TestEvalPrintsKindAndValue(t *testing.T) {
 		"1":                        `{"kind":"Number","value":1}`,
 		"1.50":                     `{"kind":"Number","value":1.5}`,
 		"0.1 == 0.1":               `{"kind":"Boolean","value":true}`,
+		"(-0)":                     `{"kind":"Number","value":0}`,
 		"1e21":                     `{"kind":"Number","value":1e+21}`,
 		"NaN":                      `{"kind":"Number","value":"NaN"}`,
 		"Infinity":                 `{"kind":"Number","value":"Infinity"}`,

@@ -321,7 +321,19 @@ func TestLookupIsAskedOncePerContext(t *testing.T) {
 	}
 }
 
-func TestMemoryIsBounded(t *testing.T) {
+func TestEvalBoundsMemory(t *testing.T) {
+	bomb := "'xxxxxxxx'"
+	for range 40 {
+		bomb = "format('{0}{0}', " + bomb + ")"
+	}
+	_, err := evalAny(bomb, Scope{})
+	failure := new(Error)
+	if !errors.As(err, &failure) || failure.Stage != StageEvaluation || !strings.Contains(failure.Message, "32 MiB") {
+		t.Errorf("got %.200v, want the memory limit", err)
+	}
+}
+
+func TestMemoryIsBoundedInEveryFunction(t *testing.T) {
 	bomb := "'xxxxxxxx'"
 	for range 40 {
 		bomb = "format('{0}{0}', " + bomb + ")"
@@ -347,10 +359,13 @@ func TestMemoryIsBounded(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = e.Eval(scope)
-			failure := new(Error)
-			if !errors.As(err, &failure) || !strings.Contains(failure.Message, "32 MiB") {
-				t.Errorf("got %.200v, want the memory limit", err)
+			// A small budget, since the real one takes seconds under -race.
+			_, failure := e.eval(scope, scope.Lookup, &budget{left: maxMemory / 32})
+			if failure == nil || !strings.Contains(failure.Message, "32 MiB") {
+				t.Errorf("got %.200v, want the memory limit", failure)
+			}
+			if _, failure := e.eval(scope, scope.Lookup, &budget{left: 1000}); failure == nil {
+				t.Error("got no error with little memory")
 			}
 		})
 	}
