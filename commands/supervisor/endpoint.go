@@ -23,9 +23,10 @@ const (
 	quickRun = 3
 	// The shortest hold that is worth a request.
 	minHold = time.Second
-	// Part of the cycle that holds may use; the rest is for what lies between
-	// two polls.
-	cycleUse = 0.95
+	// Part of the cycle that holds may use. The rest is for what lies between
+	// two polls, and for the jitter of the intervals: it lets neighbours in the
+	// rotation change places.
+	cycleUse = 0.85
 	// A poll that is not back after this has met a slow server at least.
 	slowAfter = 3 * time.Second
 	// So many failures running, or one slow one, leave an endpoint one poll at

@@ -6,8 +6,8 @@ import "time"
 // brought a job, so that there may be more; hot ones, which had a job lately;
 // and cold ones.
 //
-// Hot and cold ones are served in the order in which they became due, and of
-// four turns one is the cold ones'.
+// Of hot and cold ones the one is served whose last turn is the longest ago,
+// and of four turns one is the cold ones'.
 //
 // Busy ones are served by start-time fair queueing: a registration's next job
 // starts, in virtual time, when its last one ended there, and lasts 1/weight;
@@ -43,7 +43,8 @@ const (
 type fairness struct {
 	now    float64 // virtual time
 	turn   int     // turns since the last cold one
-	order  uint64
+	turns  uint64  // given so far
+	order  uint64  // of becoming ready
 	credit time.Duration
 	since  time.Time // when all slots became full; zero: they are not
 }
@@ -79,12 +80,13 @@ func (f *fairness) slotsFull(full bool, slots int, now time.Time) {
 func (f *fairness) spent(took time.Duration) { f.credit -= max(took, quietCost) }
 
 // granted counts a turn.
-func (f *fairness) granted(c class) {
-	if c == cold {
-		f.turn = 0
-		return
-	}
+func (f *fairness) granted(r *registration) {
+	f.turns++
+	r.lastTurn = f.turns
 	f.turn++
+	if r.readyClass == cold {
+		f.turn = 0
+	}
 }
 
 // choose says who of the first of each class is served; onCredit that it is
@@ -105,7 +107,7 @@ func (f *fairness) choose(first [classes]*registration, lastSlot bool) (r *regis
 		return quiet, true
 	case quiet.readyClass == cold && f.turn >= warmTurns:
 		return quiet, false
-	case quiet.readyClass == hot && !lastSlot && quiet.readyOrder < working.readyOrder:
+	case quiet.readyClass == hot && !lastSlot && longestAgo(quiet, working):
 		return quiet, false
 	}
 	return working, false
@@ -114,13 +116,20 @@ func (f *fairness) choose(first [classes]*registration, lastSlot bool) (r *regis
 // newReadyQueues makes an endpoint's queues of those who wait, by class.
 func newReadyQueues() (queues [classes]*queue[*registration]) {
 	for c := range queues {
-		before := firstCome
+		before := longestAgo
 		if class(c) == busy {
 			before = startsFirst
 		}
 		queues[c] = newQueue(before, func(r *registration) *int { return &r.inReady })
 	}
 	return queues
+}
+
+func longestAgo(a, b *registration) bool {
+	if a.lastTurn != b.lastTurn {
+		return a.lastTurn < b.lastTurn
+	}
+	return firstCome(a, b)
 }
 
 func firstCome(a, b *registration) bool { return a.readyOrder < b.readyOrder }

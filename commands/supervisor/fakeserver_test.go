@@ -90,6 +90,13 @@ func (s *fakeServer) submit(uuid string, n int) (ids []int64) {
 	return ids
 }
 
+// asked is the number of polls and declarations so far.
+func (s *fakeServer) asked() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.requests)
+}
+
 func (s *fakeServer) polls(uuid string) []poll {
 	r := s.runner(uuid)
 	s.mu.Lock()

@@ -36,6 +36,7 @@ type feeder struct {
 
 	due      *queue[*registration] // by time
 	retrying *queue[*registration] // the longest wait after an error first
+	waits    *queue[*registration] // those who wait for a turn, by since when
 	watch    *queue[*grant]        // polls that may become overdue, by time
 	inFlight []*grant
 	pending  []*job // claimed, waiting for a worker and, most of them, for a slot
@@ -63,6 +64,7 @@ func newFeeder(set settings, log logrus.FieldLogger, metrics *Metrics, rand func
 			func(r *registration) *int { return &r.inDue }),
 		retrying: newQueue(func(a, b *registration) bool { return a.retryDelay > b.retryDelay },
 			func(r *registration) *int { return &r.inRetry }),
+		waits: newQueue(firstCome, func(r *registration) *int { return &r.inWait }),
 		watch: newQueue(func(a, b *grant) bool { return a.watchAt.Before(b.watchAt) },
 			func(g *grant) *int { return &g.inWatch }),
 	}
@@ -217,7 +219,9 @@ func (f *feeder) give(r *registration, permit bool, now time.Time) *grant {
 	e := r.endpoint
 	f.metrics.turn(r.name(), now.Sub(r.readySince))
 	f.unplace(r)
-	f.fair.granted(r.readyClass)
+	if r.declared { // a declaration is half a turn: the poll follows
+		f.fair.granted(r)
+	}
 	g := &grant{
 		entry:        r.entry,
 		client:       r.client,
@@ -330,6 +334,7 @@ func (f *feeder) settle(r *registration, now time.Time) {
 		f.setShare(r, 1)
 		f.fair.enter(r, now)
 		r.endpoint.ready[r.readyClass].push(r)
+		f.waits.push(r)
 		f.noteReady(r.endpoint)
 	}
 }
@@ -338,6 +343,7 @@ func (f *feeder) unplace(r *registration) {
 	f.due.remove(r)
 	if r.inReady > 0 {
 		r.endpoint.ready[r.readyClass].remove(r)
+		f.waits.remove(r)
 		f.noteReady(r.endpoint)
 	}
 }
@@ -404,17 +410,12 @@ func (f *feeder) waiting(c class) int {
 	return n
 }
 
-// oldestReady is since when the first of those waits who are served in order.
+// oldestReady is since when the first of those who wait does; zero: nobody.
 func (f *feeder) oldestReady() time.Time {
-	var oldest time.Time
-	for _, e := range f.withReady {
-		for _, q := range e.ready {
-			if r, ok := q.first(); ok && (oldest.IsZero() || r.readySince.Before(oldest)) {
-				oldest = r.readySince
-			}
-		}
+	if r, ok := f.waits.first(); ok {
+		return r.readySince
 	}
-	return oldest
+	return time.Time{}
 }
 
 // endpointOf gives the endpoint of a registration, a new one if need be.

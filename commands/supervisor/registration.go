@@ -108,12 +108,13 @@ type registration struct {
 	delay      time.Duration // that led to due
 	readySince time.Time
 	readyOrder uint64
+	lastTurn   uint64 // 0: none yet
 	readyClass class
 	share      float64 // of a turn per cycle, in endpoint.demand
 
 	fairStart, fairFinish float64 // virtual time, see fairness.go
 
-	inDue, inReady, inRetry int // places in queues
+	inDue, inReady, inWait, inRetry int // places in queues
 }
 
 // mayPoll tells whether the registration may get a turn when it is due.
