@@ -61,7 +61,7 @@ func (w *world) run(args ...string) int {
 	w.stderr.Reset()
 	env := w.env
 	app := NewApp(env, RegisterCommand(env), UnregisterCommand(env), ListCommand(env), VerifyCommand(env),
-		ConfigCommand(env), VersionCommand(env), echoCommand(env))
+		ConfigCommand(env), VersionCommand(env), CompletionCommand(env), echoCommand(env))
 	return ExitCode(env, app.Run(append([]string{"runner"}, args...)))
 }
 
