@@ -3,6 +3,7 @@ package commands
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"runtime"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
 
 	"multirunner/commands/exec"
 	"multirunner/common"
@@ -74,7 +76,7 @@ func execOptions(env *Env, c *cli.Context) (exec.Options, error) {
 		Dir: c.String("directory"), Workflows: c.Args().Slice(), Event: c.String("event"), EventFile: c.String("event-file"),
 		Job: c.String("job"), Labels: c.StringSlice("label"), Concurrent: c.Int("concurrent"),
 		Registrations: c.Int("registrations"), InPlace: c.Bool("in-place"), JSON: c.Bool("json"),
-		Stdout: env.Stdout, Stderr: env.Stderr, Colour: env.colours() && isTerminal(env.Stdout), Version: env.Version.Version,
+		Stdout: env.Stdout, Stderr: env.Stderr, Colour: env.coloursOn(env.Stdout), Version: env.Version.Version,
 		Getenv: env.Getenv, Providers: env.Providers, Log: log,
 	}
 	for flag, into := range map[string]*map[string]string{"secret": &o.Secrets, "var": &o.Vars, "env": &o.Env, "input": &o.Inputs} {
@@ -101,4 +103,11 @@ func execOptions(env *Env, c *cli.Context) (exec.Options, error) {
 		}
 	}
 	return o, nil
+}
+
+// coloursOn tells whether a person sees what is written there, and wants
+// colours.
+func (e *Env) coloursOn(out io.Writer) bool {
+	file, ok := out.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd())) && e.Getenv("NO_COLOR") == "" && e.Getenv("TERM") != "dumb"
 }

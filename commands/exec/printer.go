@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"multirunner/helpers/ansi"
 )
 
 // printer shows a run as it happens: lines for people, or JSON lines. It is
@@ -94,7 +96,11 @@ func (p *printer) jobDone(workflow, job, result string, took time.Duration) {
 		p.record(record{Event: "done", Workflow: workflow, Job: job, Result: result, Seconds: took.Seconds()})
 		return
 	}
-	p.line(job, "", p.result(result)+" after "+round(took))
+	text := p.result(result)
+	if took > 0 {
+		text += " after " + round(took)
+	}
+	p.line(job, "", text)
 }
 
 func (p *printer) record(r record) {
@@ -143,6 +149,9 @@ func (p *printer) render(text string) (shown string, ok bool) {
 	case strings.HasPrefix(text, "##[endgroup]"), strings.HasPrefix(text, "::endgroup::"),
 		strings.HasPrefix(text, "::add-matcher"), strings.HasPrefix(text, "##[add-matcher"), strings.HasPrefix(text, "::remove-matcher"):
 		return "", false
+	}
+	if !p.colour {
+		text = ansi.Strip(text)
 	}
 	for _, r := range rendered {
 		if rest, found := strings.CutPrefix(text, r.prefix); found {

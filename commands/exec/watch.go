@@ -31,6 +31,8 @@ type view struct {
 	workflow string
 	task     coordinator.TaskInfo
 	held     []row // rows that came before the state that tells their step
+	// By the server's clock: what the runner says is to the second.
+	picked, finished time.Time
 }
 
 type row struct {
@@ -59,6 +61,7 @@ func (w *watcher) handle(e coordinator.Event) (finished bool) {
 	case coordinator.JobPlanned:
 		w.planned(v)
 	case coordinator.JobPicked:
+		v.picked = e.At
 		w.print.jobStarted(v.workflow, v.Name, w.runners[v.task.RunnerUUID])
 	case coordinator.StateChanged:
 		w.flush(v, false)
@@ -68,11 +71,12 @@ func (w *watcher) handle(e coordinator.Event) (finished bool) {
 		}
 		w.flush(v, false)
 	case coordinator.JobFinished, coordinator.JobSkipped:
+		v.finished = e.At
 		w.flush(v, true)
-		if v.Message != "" {
+		if v.Message != "" && e.Kind == coordinator.JobFinished {
 			w.print.row(v.workflow, v.Name, "", e.At, "##[error]"+v.Message)
 		}
-		w.print.jobDone(v.workflow, v.Name, v.Status.String(), took(v.task))
+		w.print.jobDone(v.workflow, v.Name, v.Status.String(), v.took())
 	}
 	return false
 }
@@ -160,7 +164,7 @@ func (w *watcher) outcomes() []outcome {
 	slices.SortFunc(views, func(a, b *view) int { return cmp.Compare(a.order, b.order) })
 	var outcomes []outcome
 	for _, v := range views {
-		o := outcome{workflow: v.workflow, job: v.Name, result: v.Status.String(), took: took(v.task)}
+		o := outcome{workflow: v.workflow, job: v.Name, result: v.Status.String(), took: v.took()}
 		for _, step := range v.task.Steps {
 			if step.Status == coordinator.StatusFailure {
 				o.failed = step.Name
@@ -172,9 +176,9 @@ func (w *watcher) outcomes() []outcome {
 	return outcomes
 }
 
-func took(task coordinator.TaskInfo) time.Duration {
-	if task.Started.IsZero() || task.Stopped.IsZero() {
+func (v *view) took() time.Duration {
+	if v.picked.IsZero() || v.finished.IsZero() {
 		return 0
 	}
-	return task.Stopped.Sub(task.Started)
+	return v.finished.Sub(v.picked)
 }
