@@ -25,7 +25,7 @@ func (j *Job) Stop(reason common.StopReason) {
 	}
 	switch reason {
 	case common.StopServer:
-		j.rows.fault(fmt.Sprintf("The job was cancelled. Steps that run always() or when cancelled() have %s.", minutes(cancelGrace)))
+		j.rows.warn(fmt.Sprintf("The job was cancelled. Steps that run always() or when cancelled() have %s.", minutes(cancelGrace)))
 		j.cancel()
 	case common.StopShutdown:
 		j.rows.fault("The runner is shutting down: the running step is ended, later steps are skipped, and the job has failed.")

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"multirunner/common"
 )
 
 const (
@@ -13,6 +11,9 @@ const (
 	backgroundTime = time.Minute
 	// cleanUpTime bounds the removal of what the executor made.
 	cleanUpTime = 5 * time.Minute
+	// killedTime bounds each of them in a job that was killed: the supervisor
+	// gives it a minute.
+	killedTime = 20 * time.Second
 
 	maxOutputName  = 255     // bytes, of what servers take
 	maxOutputValue = 1 << 20 // bytes
@@ -24,7 +25,7 @@ func (j *Job) complete() {
 	if !j.prepared {
 		return
 	}
-	ctx, cancel := context.WithTimeout(j.base, backgroundTime)
+	ctx, cancel := j.ending(backgroundTime)
 	defer cancel()
 	if err := j.executor.StopBackground(ctx); err != nil {
 		j.rows.warn(fmt.Sprintf("Background processes of the job could not be ended: %v", err))
@@ -37,9 +38,26 @@ func (j *Job) complete() {
 	j.runHook(hookCompleted)
 }
 
+// ending gives the context of what is done at the end of every job, however it
+// was stopped: only time ends it, and that is shorter from a kill on.
+func (j *Job) ending(limit time.Duration) (context.Context, func()) {
+	ctx, cancel := context.WithTimeout(j.base, limit)
+	unhook := context.AfterFunc(j.stop.dead, func() {
+		select {
+		case <-time.After(killedTime):
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	return ctx, func() {
+		unhook()
+		cancel()
+	}
+}
+
 // cleanUp removes what the executor made, whatever happened before.
 func (j *Job) cleanUp() {
-	ctx, cancel := context.WithTimeout(j.base, cleanUpTime)
+	ctx, cancel := j.ending(cleanUpTime)
 	defer cancel()
 	if err := j.executor.Cleanup(ctx); err != nil {
 		j.rows.warn(fmt.Sprintf("Not everything of the job could be removed: %v", err))
@@ -83,7 +101,7 @@ func (j *Job) refuseOutput(name, value string) string {
 	case len(name) > maxOutputName:
 		return fmt.Sprintf("its name is longer than %d bytes", maxOutputName)
 	case len(value) > maxOutputValue:
-		return fmt.Sprintf("its value is larger than %s", common.Size(maxOutputValue))
+		return fmt.Sprintf("its value is larger than %s", sizeText(maxOutputValue))
 	}
 	return ""
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ import (
 //	err TEXT          the same to standard error
 //	raw "TEXT"        a quoted Go string to standard output, as it is
 //	file NAME "TEXT"  appends a quoted Go string to the file in $NAME
+//	fill NAME COUNT   appends so many bytes to it
 //	rm NAME           removes the file in $NAME
 //	sleep DURATION    until it is over or the process is interrupted
 //	trap DURATION     an interrupted process takes so long to end
@@ -33,7 +35,8 @@ type fakeExecutor struct {
 	prepare    func(context.Context) error // nil for success
 	failures   map[string]error            // of methods, by name
 	baseEnv    []string
-	background func() // runs in StopBackground
+	background func()                      // runs in StopBackground
+	cleanUp    func(context.Context) error // runs in Cleanup; nil for success
 
 	mu       sync.Mutex
 	files    map[string][]byte // below temp
@@ -115,7 +118,12 @@ func (f *fakeExecutor) StopBackground(context.Context) error {
 	return err
 }
 
-func (f *fakeExecutor) Cleanup(context.Context) error { return f.call("Cleanup") }
+func (f *fakeExecutor) Cleanup(ctx context.Context) error {
+	if err := f.call("Cleanup"); err != nil || f.cleanUp == nil {
+		return err
+	}
+	return f.cleanUp(ctx)
+}
 
 func (f *fakeExecutor) writeLate() {
 	f.mu.Lock()
@@ -180,6 +188,10 @@ func (p *fakeProcess) do(ctx context.Context, verb, rest string) (common.ExitSta
 	case "file":
 		name, text, _ := strings.Cut(rest, " ")
 		p.file(name, func(data []byte) []byte { return append(data, unquote(text)...) })
+	case "fill":
+		name, count, _ := strings.Cut(rest, " ")
+		n, _ := strconv.Atoi(count)
+		p.file(name, func(data []byte) []byte { return append(data, bytes.Repeat([]byte("x"), n)...) })
 	case "rm":
 		p.file(rest, nil)
 	case "trap":

@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"multirunner/common"
 	"multirunner/workflow/filecommand"
 )
 
@@ -148,7 +147,7 @@ func (r *stepRun) takePath(ctx context.Context, name string) error {
 func (r *stepRun) takeSummary(ctx context.Context, name string) error {
 	data, err := r.read(ctx, name, maxSummary)
 	if err != nil {
-		r.job.rows.fault(fmt.Sprintf("The step's summary is left out: %v (at most %s are taken)", err, common.Size(maxSummary)))
+		r.job.rows.fault(fmt.Sprintf("The step's summary is left out: %v (at most %s are taken)", err, sizeText(maxSummary)))
 		return nil
 	}
 	if len(data) == 0 || r.step.index < 0 {
@@ -158,7 +157,7 @@ func (r *stepRun) takeSummary(ctx context.Context, name string) error {
 	// A step's phases have one summary together.
 	summary := append(r.step.summary, r.job.masker.Mask(text)...)
 	if len(summary) > maxSummary {
-		r.job.rows.fault(fmt.Sprintf("The step's summary is left out: it is larger than %s", common.Size(maxSummary)))
+		r.job.rows.fault(fmt.Sprintf("The step's summary is left out: it is larger than %s", sizeText(maxSummary)))
 		return nil
 	}
 	r.step.summary = summary

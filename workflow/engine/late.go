@@ -61,19 +61,3 @@ func (o *lateOutput) refuses(start string) bool {
 	c, ok := command.Parse(start)
 	return ok && c.Name == command.AddMask
 }
-
-// plainOutput logs what it is given: there are no commands in it.
-type plainOutput struct {
-	rows *rowLog
-	mu   sync.Mutex
-}
-
-func (o *plainOutput) stream() *lineWriter {
-	return &lineWriter{mu: &o.mu, sink: o, rows: o.rows}
-}
-
-// line implements lineSink.
-func (o *plainOutput) line(at time.Time, text string) { o.rows.write(at, text) }
-
-// refuses implements lineSink.
-func (o *plainOutput) refuses(string) bool { return false }

@@ -41,6 +41,14 @@ func (l *rowLog) say(text string) {
 	}
 }
 
+// progress appends a line of the executor's, which no limit holds back.
+func (l *rowLog) progress(at time.Time, line string) {
+	masked := l.masker.Mask(line)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.split(at, masked)
+}
+
 // fault appends an error row.
 func (l *rowLog) fault(text string) { l.tagged("##[error]", text) }
 
@@ -67,7 +75,7 @@ func (l *rowLog) keep(at time.Time, masked string) {
 	l.output += int64(len(masked)) + 1
 	if l.limit > 0 && l.output > l.limit {
 		l.full = true
-		l.split(time.Now(), "##[warning]The job has written more than its output limit of "+common.Size(l.limit).String()+
+		l.split(time.Now(), "##[warning]The job has written more than its output limit of "+sizeText(l.limit)+
 			" (output_limit of this runner): what it writes from here on is dropped")
 		return
 	}
@@ -105,4 +113,13 @@ func (l *rowLog) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true
+}
+
+// sizeText spells a number of bytes for people.
+func sizeText(n int64) string {
+	text := common.Size(n).String()
+	if last := text[len(text)-1]; last >= '0' && last <= '9' {
+		text += " bytes"
+	}
+	return text
 }

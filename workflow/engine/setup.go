@@ -223,8 +223,7 @@ func (j *Job) prepare() error {
 	}
 	ctx, release := j.stop.untilCancelled()
 	defer release()
-	var progress plainOutput
-	progress.rows = j.rows
+	progress := progressOutput{rows: j.rows}
 	log := progress.stream()
 	err := j.executor.Prepare(ctx, log)
 	log.flush()
@@ -241,7 +240,7 @@ func (j *Job) prepare() error {
 // finishSetUp does what needs the executor: the event's file, the environment,
 // the operator's hook.
 func (j *Job) finishSetUp() error {
-	event, err := json.Marshal(j.task.GetContext().AsMap()["event"])
+	event, err := json.Marshal(j.task.GetContext().GetFields()["event"].GetStructValue().AsMap())
 	if err != nil {
 		return payloadError("its event is not JSON: %w", err)
 	}

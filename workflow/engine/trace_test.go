@@ -40,6 +40,13 @@ func (m *memoryTrace) record(keep func()) error {
 	return m.fail
 }
 
+// all gives the rows so far.
+func (m *memoryTrace) all() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.rows)
+}
+
 func (m *memoryTrace) Row(at time.Time, content string) error {
 	return m.record(func() {
 		m.rows = append(m.rows, content)

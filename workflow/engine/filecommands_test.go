@@ -1,0 +1,89 @@
+package engine
+
+import "testing"
+
+func TestFilesHandValuesOn(t *testing.T) {
+	b := runPayload(t, steps(`
+		- id: s
+		  run: |
+		    file GITHUB_OUTPUT "one=1\nmore<<EOF\na\nb\nEOF\n"
+		    file GITEA_ENV "E=2\n"
+		    file FORGEJO_STATE "x=y\n"
+		    file GITHUB_STEP_SUMMARY "# Title\n"
+		- run: out ${{ steps.s.outputs.ONE }} ${{ toJSON(steps.s.outputs.more) }} $E ${{ env.E }} $STATE_x
+	`))
+	b.wantRows(1, `1 "a\nb" 2 2 (unset)`)
+	if got := b.trace.summaries[0]; got != "# Title\n" {
+		t.Errorf("the summary is %q", got)
+	}
+	if _, ok := b.trace.summaries[1]; ok {
+		t.Error("a step without a summary has one")
+	}
+}
+
+func TestFilesCountAfterAFailureToo(t *testing.T) {
+	b := runPayload(t, steps(`
+		- id: s
+		  run: |
+		    file GITHUB_OUTPUT "a=1\n"
+		    file GITHUB_ENV "B=2\n"
+		    exit 1
+		- if: failure()
+		  run: out ${{ steps.s.outputs.a }} $B
+	`))
+	b.wantRows(1, "1 2")
+}
+
+func TestAFileThatCannotBeObeyedFailsTheStep(t *testing.T) {
+	b := runPayload(t, steps(`
+		- id: s
+		  run: file GITHUB_OUTPUT "a=1\nnonsense\nb=2\n"
+		- if: always()
+		  run: file GITHUB_ENV "A<<EOF\nx"
+		- if: always()
+		  run: out [${{ steps.s.outputs.a }}] [${{ steps.s.outputs.b }}]
+	`))
+	b.wantResults("failure failure success")
+	b.wantRow("##[error]", "$GITHUB_OUTPUT", "line 2")
+	b.wantRow("##[error]", "$GITHUB_ENV", `"EOF"`)
+	b.wantRows(2, "[1] []")
+}
+
+func TestNodeOptionsCannotBeSetForLaterSteps(t *testing.T) {
+	b := runPayload(t, steps(`
+		- run: file GITHUB_ENV "A=1\nnode_options=--require /x\nB=2\n"
+		- run: out $A $B $node_options
+	`))
+	b.wantResults("success success")
+	b.wantRow("##[error]", "node_options")
+	b.wantRows(1, "1 2 (unset)")
+}
+
+func TestARemovedFileIsEmpty(t *testing.T) {
+	b := runPayload(t, steps(`
+		- run: rm GITHUB_OUTPUT
+	`))
+	b.wantResults("success")
+}
+
+func TestALargeSummaryIsLeftOut(t *testing.T) {
+	b := newBench(t, steps(`
+		- run: fill GITHUB_STEP_SUMMARY 1048577
+		- run: file GITHUB_STEP_SUMMARY "ok"
+	`))
+	b.run()
+	b.wantResults("success success")
+	b.wantRow("##[error]", "summary", "1MiB")
+	if len(b.trace.summaries) != 1 || b.trace.summaries[1] != "ok" {
+		t.Errorf("summaries: %v", len(b.trace.summaries))
+	}
+}
+
+func TestSummariesAreMaskedAndValid(t *testing.T) {
+	b := runPayload(t, steps(`
+		- run: file GITHUB_STEP_SUMMARY "\xef\xbb\xbfa s3cr3t-value\nb \xff\n"
+	`))
+	if got, want := b.trace.summaries[0], "a ***\nb \uFFFD\n"; got != want {
+		t.Errorf("the summary is %q, want %q", got, want)
+	}
+}
