@@ -1,6 +1,7 @@
 package coordinator_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"multirunner/common"
 	"multirunner/network"
 	"multirunner/network/coordinator"
+	"multirunner/workflow/expression"
 )
 
 const payload = "on: push\njobs:\n  job:\n    runs-on: linux\n    steps:\n      - run: echo 1\n      - name: second\n        run: echo 2\n"
@@ -146,3 +148,11 @@ func (r *runner) mustFetchKey(key string) *runnerv1.Task {
 	}
 	return answer.Tasks[0]
 }
+
+var emptyScope = expression.ScopeOf(expression.NewObject(), nil)
+
+func replace(text, old, by string) string { return strings.ReplaceAll(text, old, by) }
+
+func state(id int64) *runnerv1.TaskState { return &runnerv1.TaskState{Id: id} }
+
+func compact(json string) string { return strings.Join(strings.Fields(json), "") }

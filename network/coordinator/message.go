@@ -12,8 +12,8 @@ import (
 func (s *Server) message(task *taskRow) *runnerv1.Task {
 	job := task.job
 	secrets := make(map[string]string, len(job.secrets)+2)
+	secrets["GITEA_TOKEN"], secrets["GITHUB_TOKEN"] = task.jobToken(), task.jobToken()
 	maps.Copy(secrets, job.secrets)
-	secrets["GITEA_TOKEN"], secrets["GITHUB_TOKEN"] = task.token, task.token
 	return &runnerv1.Task{
 		Id:              task.id,
 		WorkflowPayload: job.payload,
@@ -22,6 +22,18 @@ func (s *Server) message(task *taskRow) *runnerv1.Task {
 		Needs:           job.needs,
 		Vars:            job.vars,
 	}
+}
+
+// jobToken is what a job calls the server's interfaces with: one that was given
+// as a secret (this server has no such interfaces, so it is another's), or the
+// task's.
+func (t *taskRow) jobToken() string {
+	for _, name := range []string{"GITHUB_TOKEN", "GITEA_TOKEN"} {
+		if given := t.job.secrets[name]; given != "" {
+			return given
+		}
+	}
+	return t.token
 }
 
 // emptyContext are the keys that a server sends without anything in them: the
@@ -39,7 +51,7 @@ func (s *Server) taskContext(task *taskRow) *structpb.Struct {
 	for key, value := range map[string]string{
 		"job":                 task.job.key,
 		"gitea_runtime_token": s.runtimeToken(task),
-		"token":               task.token,
+		"token":               task.jobToken(),
 	} {
 		fields[key] = structpb.NewStringValue(value)
 	}
