@@ -9,8 +9,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"multirunner/common"
+	"multirunner/helpers/tomltext"
 )
 
 // File is a configuration as it was read.
@@ -53,7 +55,8 @@ func (l Loader) Load(path string) (*File, error) {
 	if problem := modeProblem(path, config); problem != nil {
 		file.Problems = append(file.Problems, *problem)
 	}
-	l.resolve(file)
+	l.resolve(file, tomltext.Scan(data))
+	slices.SortStableFunc(file.Problems, func(a, b common.Problem) int { return a.Line - b.Line })
 	return file, nil
 }
 

@@ -78,7 +78,7 @@ func TestATokenThatCannotBeReadBreaksItsRegistrationOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	tests := []struct{ token, want string }{
-		{`token_file = "missing"`, `registration "b": token file ` + filepath.Join(dir, "missing") + " cannot be read ("},
+		{`token_file = "missing"`, `config.toml:12: runners.token_file: registration "b": token file ` + filepath.Join(dir, "missing") + " cannot be read ("},
 		{`token_file = "missing"`, "): write the token into it, or correct the path"},
 		{`token_file = "empty"`, "is empty"},
 		{`token_file = "two"`, "has more than one line"},

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"multirunner/common"
+	"multirunner/helpers/tomltext"
 )
 
 // credentialsVariable is where systemd's LoadCredential= puts files.
@@ -19,7 +20,7 @@ const credentialsVariable = "CREDENTIALS_DIRECTORY"
 const maxTokenBytes = 64 << 10
 
 // resolve fills the tokens in and makes paths absolute.
-func (l Loader) resolve(file *File) {
+func (l Loader) resolve(file *File, doc *tomltext.Doc) {
 	if l.Getenv == nil {
 		l.Getenv = os.Getenv
 	}
@@ -37,6 +38,7 @@ func (l Loader) resolve(file *File) {
 		}
 		for _, p := range l.token(r, dir) {
 			p.File, p.Runner = file.Path, i
+			p.Line = doc.Line(fmt.Sprintf("runners[%d]%s", i, strings.TrimPrefix(p.Key, "runners")))
 			file.Problems = append(file.Problems, p)
 		}
 	}
