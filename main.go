@@ -4,8 +4,6 @@ package main
 import (
 	"os"
 
-	"github.com/sirupsen/logrus"
-
 	"multirunner/commands"
 	"multirunner/common"
 	"multirunner/executors/shell"
@@ -15,14 +13,24 @@ import (
 var version = "dev"
 
 func main() {
-	log := logrus.New()
-	host := shell.NewProvider(log)
-	env := commands.SystemEnv(commands.NewVersionInfo(version), common.Providers{host.Name(): host})
+	env := commands.SystemEnv(commands.NewVersionInfo(version), executors)
 	app := commands.NewApp(env,
 		commands.RunCommand(env),
+		commands.RegisterCommand(env),
+		commands.UnregisterCommand(env),
+		commands.ListCommand(env),
+		commands.VerifyCommand(env),
+		commands.ConfigCommand(env),
 		commands.ExecCommand(env),
-		commands.JobCommand(env),
 		commands.EvalCommand(),
+		commands.VersionCommand(env),
+		commands.JobCommand(env),
 	)
 	os.Exit(commands.ExitCode(env, app.Run(os.Args)))
+}
+
+// executors are those of this build.
+func executors(o commands.ExecutorOptions) common.Providers {
+	host := shell.NewProvider(o.Log, shell.Options{Builds: o.Builds, Family: o.Family})
+	return common.Providers{host.Name(): host}
 }

@@ -8,10 +8,12 @@ import (
 	"runtime"
 	"runtime/debug"
 
+	"github.com/sirupsen/logrus"
 	"golang.org/x/term"
 
 	"multirunner/commands/configfile"
 	"multirunner/common"
+	"multirunner/helpers/process"
 	"multirunner/network"
 )
 
@@ -28,15 +30,26 @@ type Env struct {
 	Hostname     func() (string, error)
 	AsRoot       bool
 	Version      VersionInfo
-	// Providers are the executors of this build.
+	// Executors makes the executors of this build; Providers are those of a
+	// verb that runs nothing itself.
+	Executors func(ExecutorOptions) common.Providers
 	Providers common.Providers
 	// NewPool makes the connections of a verb. maxIdle is how many requests
 	// there may be at once to one server.
 	NewPool func(maxIdle int) *network.Pool
 }
 
+// ExecutorOptions are what executors are made with. All may be left out.
+type ExecutorOptions struct {
+	Log logrus.FieldLogger
+	// Builds is where build directories are made, to look whether there is room.
+	Builds string
+	// Family starts a job's processes and ends what they leave.
+	Family *process.Family
+}
+
 // SystemEnv is the process's own world.
-func SystemEnv(version VersionInfo, providers common.Providers) *Env {
+func SystemEnv(version VersionInfo, executors func(ExecutorOptions) common.Providers) *Env {
 	return &Env{
 		Stdin:  os.Stdin,
 		Stdout: os.Stdout,
@@ -49,7 +62,8 @@ func SystemEnv(version VersionInfo, providers common.Providers) *Env {
 		Hostname:     os.Hostname,
 		AsRoot:       os.Geteuid() == 0,
 		Version:      version,
-		Providers:    providers,
+		Executors:    executors,
+		Providers:    executors(ExecutorOptions{}),
 		NewPool: func(maxIdle int) *network.Pool {
 			return network.NewPool(network.PoolOptions{MaxIdlePerHost: maxIdle, UserAgent: "multirunner/" + version.Version})
 		},

@@ -5,10 +5,13 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/sirupsen/logrus"
 	"github.com/urfave/cli/v2"
 
-	"multirunner/commands/job"
 	"multirunner/commands/assembly"
+	"multirunner/commands/job"
+	"multirunner/common"
+	"multirunner/helpers/process"
 )
 
 // JobCommand is `runner job`, which a supervisor starts for each job. It is no
@@ -23,7 +26,10 @@ func JobCommand(env *Env) *cli.Command {
 			signal.Notify(signals, syscall.SIGTERM)
 			defer signal.Stop(signals)
 			return job.Run(c.Context, job.Options{
-				Stdin: env.Stdin, Output: env.Stderr, Providers: env.Providers, Signals: signals,
+				Stdin: env.Stdin, Output: env.Stderr, Signals: signals,
+				Executors: func(family *process.Family, log logrus.FieldLogger) common.Providers {
+					return env.Executors(ExecutorOptions{Log: log, Family: family})
+				},
 			})
 		},
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -12,8 +13,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"multirunner/commands/admin"
-	"multirunner/commands/configfile"
 	"multirunner/commands/assembly"
+	"multirunner/commands/configfile"
 	"multirunner/commands/state"
 	"multirunner/commands/supervisor"
 	"multirunner/common"
@@ -60,7 +61,8 @@ func runAction(env *Env, c *cli.Context) error {
 	signals := newSignals()
 	defer signals.close()
 	runner, err := assembly.New(assembly.Options{
-		Config: config, StateDir: stateDir, Providers: env.Providers, Pool: pool, Version: env.Version.Version,
+		Config: config, StateDir: stateDir,
+		Providers: env.Executors(ExecutorOptions{Log: r.log, Builds: filepath.Join(stateDir, "builds")}), Pool: pool, Version: env.Version.Version,
 		Workspace: common.Workspace{Mode: common.WorkspaceEmpty}, Registerer: registry, Log: r.log, Stop: signals.stop,
 	})
 	if err != nil {

@@ -31,14 +31,18 @@ import (
 // the lock, and jobs end with it.
 const InheritsLock = runtime.GOOS != "windows"
 
+// familyPatience bounds the end of what a job left running.
+const familyPatience = 30 * time.Second
+
 // SocketName is the job's socket in its directory.
 const SocketName = "job.sock"
 
 // Options are what a job process needs.
 type Options struct {
-	Stdin     io.Reader // the JobSpec, see WriteSpec
-	Output    io.Writer // out.log
-	Providers common.Providers
+	Stdin  io.Reader // the JobSpec, see WriteSpec
+	Output io.Writer // out.log
+	// Executors makes the executors whose commands the family starts.
+	Executors func(family *process.Family, log logrus.FieldLogger) common.Providers
 	// Signals tells of SIGTERM, which means shutdown.
 	Signals <-chan os.Signal
 }
@@ -86,6 +90,7 @@ type run struct {
 	pending atomic.Pointer[common.StopReason] // of a stop that came before
 	socket  *jobsock.Server
 	trace   *spool.Writer
+	family  *process.Family
 }
 
 // begin makes everything that the supervisor sees of this process, job.json
@@ -101,19 +106,35 @@ func (r *run) begin() error {
 	}
 	info, err := newInfo(r.spec.Executor, r.spec.TrackingID, r.socket.Path())
 	if err == nil {
+		info.Cgroup = r.gather()
 		err = info.store(dir)
 	}
 	if err == nil {
 		r.trace, err = spool.Create(dir, spool.Options{MaxBytes: int64(r.spec.SpoolMaxBytes), Notify: r.socket.Wake})
 	}
 	if err != nil {
-		r.socket.Close()
+		r.close()
 	}
 	return err
 }
 
+// gather makes sure that nothing of the job gets away: orphans come back to
+// this process, and all are in one cgroup where that is possible. It gives the
+// cgroup's directory, "" without one.
+func (r *run) gather() string {
+	r.family = process.NewFamily()
+	if err := r.family.BecomeSubreaper(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		r.log.WithError(err).Warn("Processes that leave their session are found by the tracking id only")
+	}
+	cgroup, err := r.family.UseCgroup("runner-" + filepath.Base(r.spec.Dirs.Job))
+	if err != nil {
+		r.log.WithError(err).Debug("No cgroup for the job")
+	}
+	return cgroup
+}
+
 func (r *run) work(ctx context.Context, o Options) error {
-	provider, ok := o.Providers[r.spec.Executor]
+	provider, ok := o.Executors(r.family, r.log)[r.spec.Executor]
 	if !ok {
 		return fmt.Errorf("no executor %q in this runner", r.spec.Executor)
 	}
@@ -171,6 +192,16 @@ func (r *run) flush() error {
 
 func (r *run) close() {
 	r.socket.Close()
+	if r.family != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), familyPatience)
+		defer cancel()
+		if err := r.family.Close(ctx); err != nil {
+			r.log.WithError(err).Error("Processes of the job are left")
+		}
+	}
+	if r.trace == nil {
+		return
+	}
 	if err := r.trace.Close(); err != nil && !errors.Is(err, spool.ErrEnded) {
 		r.log.WithError(err).Error("Spool not closed")
 	}
