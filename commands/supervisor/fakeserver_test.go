@@ -97,6 +97,12 @@ func (s *fakeServer) asked() int {
 	return len(s.requests)
 }
 
+func (s *fakeServer) openNow() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open
+}
+
 func (s *fakeServer) polls(uuid string) []poll {
 	r := s.runner(uuid)
 	s.mu.Lock()

@@ -44,6 +44,8 @@ type world struct {
 	log     *logrus.Logger
 	hook    *test.Hook
 
+	concurrent, over int // for checkSlots
+
 	supervisor *Supervisor
 	metrics    *Metrics
 	ended      chan error
@@ -58,6 +60,7 @@ type world struct {
 	failed   map[string]string    // task → row
 	stops    map[string][]common.StopReason
 	choices  map[string]Choice
+	starter  func(StartRequest) (Build, error)
 	startErr func(*runnerv1.Task) error
 	claimErr func(*runnerv1.Task) error
 	dialErr  func(*common.RunnerConfig) error
@@ -111,8 +114,15 @@ func newRunner(s *fakeServer, name string, change ...func(*common.RunnerConfig))
 	return r
 }
 
-// run starts the supervisor. A test that does not stop it has it killed.
+// run starts the supervisor. The test ends it.
 func (w *world) run(change ...func(*Options)) {
+	w.t.Helper()
+	s := w.make(change...)
+	go func() { w.ended <- s.Run(context.Background()) }()
+	synctest.Wait()
+}
+
+func (w *world) make(change ...func(*Options)) *Supervisor {
 	w.t.Helper()
 	w.mu.Lock()
 	random := rand.New(rand.NewPCG(w.rand.Uint64(), 1))
@@ -137,26 +147,23 @@ func (w *world) run(change ...func(*Options)) {
 		w.t.Fatal(err)
 	}
 	w.supervisor = s
-	if s.observe == nil {
-		s.observe = w.checkSlots
-	}
-	go func() { w.ended <- s.Run(context.Background()) }()
-	synctest.Wait()
+	s.observe = w.checkSlots
+	return s
 }
 
-// checkSlots is the permit law, and the limits.
+// checkSlots is the permit law. What ran before concurrent was made smaller
+// goes on.
 func (w *world) checkSlots(f *feeder, _ time.Time) {
 	sl := f.slots
-	if sl.concurrent == f.set.concurrent && sl.running+sl.polling > max(sl.concurrent, w.peakAllowed(sl)) {
+	over := max(0, sl.running+sl.polling-sl.concurrent)
+	if w.concurrent == sl.concurrent && over > w.over {
 		w.t.Errorf("%d running + %d polling > concurrent %d", sl.running, sl.polling, sl.concurrent)
 	}
+	w.concurrent, w.over = sl.concurrent, over
 	if sl.running < 0 || sl.polling < 0 || sl.exempt < 0 || sl.idle < 0 || sl.idle > sl.workers {
 		w.t.Errorf("counts are wrong: %+v", sl)
 	}
 }
-
-// peakAllowed is what ran before concurrent was made smaller.
-func (w *world) peakAllowed(slots) int { return 0 }
 
 // end stops the supervisor and waits for it.
 func (w *world) end(req StopRequest) error {
@@ -221,6 +228,9 @@ func (w *world) Start(_ context.Context, req StartRequest) (Build, error) {
 			return nil, err
 		}
 	}
+	if w.starter != nil {
+		return w.starter(req)
+	}
 	key := req.Claim.(string)
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -260,6 +270,25 @@ func (w *world) startOf(s *fakeServer, id int64) time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.started[taskKey(s.url, id)]
+}
+
+func (w *world) runningNow() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.running
+}
+
+// stopped is how many jobs were told to stop.
+func (w *world) stopped() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.stops)
+}
+
+func (w *world) stopsOf(s *fakeServer, id int64) []common.StopReason {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.stops[taskKey(s.url, id)]
 }
 
 // logged counts lines that hold a text, from a level on.
