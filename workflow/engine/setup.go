@@ -80,10 +80,14 @@ func (j *Job) announce() {
 	if j.spec.Label != "" {
 		executor += " (label " + j.spec.Label + ")"
 	}
+	labels := "none"
+	if len(j.spec.Labels) > 0 {
+		labels = strings.Join(j.spec.Labels, ", ")
+	}
 	field := func(key string) string { return j.task.GetContext().GetFields()[key].GetStringValue() }
 	j.rows.say(fmt.Sprintf("Runner %s, version %s", j.spec.Registration, j.spec.RunnerVersion))
 	j.rows.say("##[group]About this runner and job" +
-		"\nLabels: " + strings.Join(j.spec.Labels, ", ") +
+		"\nLabels: " + labels +
 		"\nExecutor: " + executor +
 		"\nSystem: " + system +
 		"\nServer: " + j.spec.URL +
