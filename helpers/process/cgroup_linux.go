@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -20,8 +21,10 @@ import (
 // cgroup is a directory of a cgroup v2 hierarchy. No controllers are enabled
 // in it: it only says who belongs together, and the kernel kills it as one.
 type cgroup struct {
-	path string
-	dir  *os.File
+	path  string
+	dir   *os.File
+	tried chan struct{} // closed when spent is known
+	spent atomic.Bool   // nothing can be started in it
 }
 
 // newCgroup makes a cgroup below the one of this process.
@@ -42,7 +45,7 @@ func newCgroup(name string) (*cgroup, error) {
 		_ = os.Remove(path)
 		return nil, fmt.Errorf("make a cgroup: %w", err)
 	}
-	return &cgroup{path: path, dir: dir}, nil
+	return &cgroup{path: path, dir: dir, tried: make(chan struct{})}, nil
 }
 
 // ownCgroup gives the directory of this process's cgroup in the v2 hierarchy,
@@ -88,25 +91,28 @@ func (g *cgroup) move(pid int) {
 	_ = os.WriteFile(filepath.Join(g.path, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0)
 }
 
-// killPass kills all members, in cgroups below it too, and gives those that
-// were left right after.
-func (g *cgroup) killPass() []Info {
+// killPass kills all members, in cgroups below it too, and gives those that it
+// found. whole kills the cgroup as one, where the kernel can (5.14).
+func (g *cgroup) killPass(whole bool) []Info {
 	if !g.populated() {
 		return nil
 	}
-	err := os.WriteFile(filepath.Join(g.path, "cgroup.kill"), []byte("1"), 0)
-	var left []Info
+	if whole {
+		g.spent.Store(true)
+		whole = os.WriteFile(filepath.Join(g.path, "cgroup.kill"), []byte("1"), 0) == nil
+	}
+	var found []Info
 	for _, pid := range g.pids() {
-		p, statErr := readStat(pid)
-		if statErr != nil || p.dead() {
+		p, err := readStat(pid)
+		if err != nil || p.dead() {
 			continue
 		}
-		if err != nil { // a kernel before 5.14
-			_ = killExactly(pid, p.start)
+		if !whole {
+			err = killExactly(pid, p.start)
 		}
-		left = append(left, Info{PID: pid, Name: p.name, start: p.start})
+		found = append(found, Info{PID: pid, Name: p.name, start: p.start, denied: errors.Is(err, unix.EPERM)})
 	}
-	return left
+	return found
 }
 
 // populated tells whether a living process is in the cgroup or below it.
@@ -192,7 +198,7 @@ func KillCgroup(ctx context.Context, path string) error {
 	ctx, cancel := context.WithTimeout(ctx, killPatience)
 	defer cancel()
 	g := &cgroup{path: path}
-	left, _ := untilGone(ctx, func() ([]Info, error) { return g.killPass(), nil })
+	left, _ := untilGone(ctx, func() ([]Info, error) { return g.killPass(true), nil })
 	if len(left) > 0 {
 		return fmt.Errorf("kill cgroup %s: these processes did not end: %s", path, describe(left))
 	}

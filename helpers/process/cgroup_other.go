@@ -6,9 +6,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 )
 
-type cgroup struct{ path string }
+type cgroup struct {
+	path  string
+	tried chan struct{}
+	spent atomic.Bool
+}
 
 func newCgroup(string) (*cgroup, error) {
 	return nil, fmt.Errorf("make a cgroup: %w", errors.ErrUnsupported)

@@ -50,6 +50,11 @@ type Command struct {
 
 // Start starts a command in a process group of its own. The caller calls Wait.
 func (f *Family) Start(o Options) (*Command, error) {
+	f.forgetEmpty()
+	return f.start(o, f.usableCgroup())
+}
+
+func (f *Family) start(o Options, group *cgroup) (*Command, error) {
 	out, err := newOutput(o, &f.late)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", o.Path, err)
@@ -64,7 +69,7 @@ func (f *Family) Start(o Options) (*Command, error) {
 	}
 
 	f.fork.RLock()
-	cmd, err := f.spawn(o, out)
+	cmd, err := spawn(o, out, group)
 	if err != nil {
 		f.fork.RUnlock()
 		out.discard()
@@ -86,10 +91,7 @@ func (f *Family) Start(o Options) (*Command, error) {
 }
 
 // spawn starts the program, in the cgroup when there is one that takes it.
-func (f *Family) spawn(o Options, out *output) (*exec.Cmd, error) {
-	f.mu.Lock()
-	group := f.cgroup
-	f.mu.Unlock()
+func spawn(o Options, out *output, group *cgroup) (*exec.Cmd, error) {
 	cmd, err := startCmd(o, out, group)
 	if err == nil || group == nil {
 		return cmd, err

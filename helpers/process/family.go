@@ -27,6 +27,11 @@ const killPatience = 10 * time.Second
 // gone: somebody outside, a daemon that was handed the descriptor, may hold it.
 const outputPatience = 2 * time.Second
 
+// singly is how many passes kill processes one by one before a cgroup is killed
+// as a whole. The latter cannot be outrun, but leaves a cgroup that nothing can
+// be started in (see tryCgroup).
+const singly = 5
+
 // Family starts commands and knows what became of them. The methods are safe
 // for concurrent use. The zero value is not usable: NewFamily.
 type Family struct {
@@ -75,6 +80,13 @@ func (f *Family) BecomeSubreaper() error {
 	return nil
 }
 
+// IsSubreaper tells whether KillAll reaches every descendant of this process.
+func (f *Family) IsSubreaper() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.adopted
+}
+
 // UseCgroup makes a cgroup of that name below this process's own and starts
 // all later commands in it. It gives the directory, which KillCgroup takes
 // should this process die before Close. It gives an error when there is no
@@ -90,7 +102,40 @@ func (f *Family) UseCgroup(name string) (string, error) {
 		return "", err
 	}
 	f.cgroup = group
+	go func() {
+		defer close(group.tried)
+		f.tryCgroup(group)
+	}()
 	return group.path, nil
+}
+
+// tryCgroup finds out whether commands live in a cgroup. Linux 6.14 and later
+// kill what is started into a cgroup unless that was killed as a whole just as
+// often as the one of this process.
+func (f *Family) tryCgroup(group *cgroup) {
+	c, err := f.start(Options{Path: "/bin/sh", Args: []string{"-c", "exit 0"}}, group)
+	if err != nil {
+		group.spent.Store(true)
+		return
+	}
+	if c.Wait(context.Background(), Escalation{}) != (Status{}) {
+		group.spent.Store(true)
+	}
+}
+
+// usableCgroup gives the cgroup that commands can be started in, or nil.
+func (f *Family) usableCgroup() *cgroup {
+	f.mu.Lock()
+	group := f.cgroup
+	f.mu.Unlock()
+	if group == nil {
+		return nil
+	}
+	<-group.tried
+	if group.spent.Load() {
+		return nil
+	}
+	return group
 }
 
 // Close ends what still runs, removes the cgroup, and stops reaping. Orphans no
@@ -124,7 +169,12 @@ func (f *Family) Close(ctx context.Context) error {
 func (f *Family) KillAll(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, killPatience)
 	defer cancel()
-	left, err := untilGone(ctx, f.killPass)
+	f.usableCgroup() // it must not be found unusable because of what follows
+	passes := 0
+	left, err := untilGone(ctx, func() ([]Info, error) {
+		passes++
+		return f.killPass(passes > singly)
+	})
 	f.awaitExits(ctx)
 	f.awaitOutput(ctx)
 	f.forgetGroups()
@@ -229,6 +279,19 @@ func (f *Family) forget(c *Command) {
 	}
 	delete(f.groups, c)
 	c.group.close()
+}
+
+// forgetEmpty drops the groups that ended since somebody looked. It is cheap
+// enough for every start, and keeps what a long job remembers in bounds.
+func (f *Family) forgetEmpty() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for c := range f.groups {
+		if !c.running() && !c.group.exists() {
+			delete(f.groups, c)
+			c.group.close()
+		}
+	}
 }
 
 // owns tells whether a child is a command that somebody waits for.

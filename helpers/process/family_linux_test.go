@@ -94,6 +94,41 @@ func TestWithoutHelpGroupsAndTheirDescendantsAreEnded(t *testing.T) {
 	}
 }
 
+func TestCommandsRunInTheCgroupUntilItWasKilledAsAWhole(t *testing.T) {
+	f := newFamily(t)
+	path, err := f.UseCgroup(cgroupName(t))
+	if err != nil {
+		t.Skip(err)
+	}
+	inside := func() bool {
+		var out buffer
+		o := sh("cat /proc/self/cgroup")
+		o.Stdout = &out
+		if got := start(t, f, o).Wait(t.Context(), forever()); got != (Status{}) {
+			t.Fatalf("status %+v", got)
+		}
+		return strings.Contains(out.String(), filepath.Base(path)+"\n")
+	}
+	if f.usableCgroup() == nil {
+		t.Skip("nothing can be started in cgroups below this one")
+	}
+	if !inside() {
+		t.Error("a command runs outside")
+	}
+	leave(t, f, escapes[1].script)
+	if err := f.KillAll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if !inside() {
+		t.Error("a command runs outside after KillAll")
+	}
+	leave(t, f, escapes[1].script)
+	f.cgroup.killPass(true)
+	if inside() {
+		t.Error("a command runs in a cgroup that kills what is started in it")
+	}
+}
+
 func TestACgroupIsEndedFromOutside(t *testing.T) {
 	f := NewFamily()
 	path, err := f.UseCgroup(cgroupName(t))

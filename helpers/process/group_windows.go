@@ -102,6 +102,8 @@ func (g *group) alive() bool {
 	return err == nil && info.activeProcesses > 0
 }
 
+func (g *group) exists() bool { return g.alive() }
+
 func (g *group) ignores(stage) bool { return false }
 
 func (g *group) close() {
@@ -126,7 +128,7 @@ func buffered(*os.File) int { return 0 }
 
 // killPass ends the job objects of the family that have members, once, and
 // gives their first processes.
-func (f *Family) killPass() ([]Info, error) {
+func (f *Family) killPass(bool) ([]Info, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var found []Info

@@ -4,7 +4,7 @@ import "golang.org/x/sys/unix"
 
 // killPass kills the process groups of the family that have members, once, and
 // gives their leaders.
-func (f *Family) killPass() ([]Info, error) {
+func (f *Family) killPass(bool) ([]Info, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var found []Info

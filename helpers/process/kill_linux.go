@@ -8,8 +8,8 @@ import (
 )
 
 // killPass kills everything of the family that lives, once, and gives what it
-// found.
-func (f *Family) killPass() ([]Info, error) {
+// found. whole also kills the cgroup as one.
+func (f *Family) killPass(whole bool) ([]Info, error) {
 	f.mu.Lock()
 	adopted, cgroup := f.adopted, f.cgroup
 	var pids []int
@@ -24,7 +24,7 @@ func (f *Family) killPass() ([]Info, error) {
 
 	var found []Info
 	if cgroup != nil {
-		found = cgroup.killPass()
+		found = cgroup.killPass(whole)
 	}
 	list, err := members(adopted, pids, pgids)
 	if err != nil {

@@ -1,0 +1,134 @@
+package shell
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"multirunner/common"
+	"multirunner/helpers/process"
+	"multirunner/helpers/rmtree"
+)
+
+// Prepare implements common.Executor. It is called once.
+func (e *Executor) Prepare(ctx context.Context, log io.Writer) error {
+	if err := e.makeDirectories(); err != nil {
+		return fmt.Errorf("prepare the build directory: %w", err)
+	}
+	temp, err := os.OpenRoot(e.paths.Temp)
+	if err != nil {
+		return fmt.Errorf("prepare the build directory: %w", err)
+	}
+	e.mu.Lock()
+	e.temp = temp
+	e.mu.Unlock()
+	if err := e.fillWorkspace(ctx, log); err != nil {
+		return fmt.Errorf("prepare the workspace: %w", err)
+	}
+	if err := e.tryUser(ctx); err != nil {
+		return fmt.Errorf("prepare the build directory: %w", err)
+	}
+	return nil
+}
+
+// makeDirectories makes the directories of the job. What an earlier attempt
+// left under the same name goes first.
+func (e *Executor) makeDirectories() error {
+	build := e.spec.Dirs.Build
+	if err := rmtree.Remove(build); err != nil {
+		return err
+	}
+	above := fs.FileMode(0o700)
+	if !e.user.IsSelf() {
+		above = 0o711 // the job's user must get through
+	}
+	if err := os.MkdirAll(filepath.Dir(build), above); err != nil {
+		return err
+	}
+	if err := e.makeToolCache(); err != nil {
+		return err
+	}
+	parent, err := os.OpenRoot(filepath.Dir(build))
+	if err != nil {
+		return err
+	}
+	defer parent.Close()
+	base := filepath.Base(build)
+	dirs := []string{base, filepath.Join(base, "home"), filepath.Join(base, "temp")}
+	if e.spec.Workspace.Mode != common.WorkspaceInPlace {
+		dirs = append(dirs, filepath.Join(base, "work"))
+	}
+	for _, dir := range dirs {
+		if err := e.makeDirectory(parent, dir, 0o700); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Executor) makeDirectory(root *os.Root, name string, mode fs.FileMode) error {
+	if err := root.Mkdir(name, mode); err != nil {
+		return err
+	}
+	return e.own(root, name)
+}
+
+// makeToolCache makes the tool cache for the job's user. It is shared: one that
+// is there stays as it is.
+func (e *Executor) makeToolCache() error {
+	dir := e.paths.ToolCache
+	if dir == "" {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	parent, err := os.OpenRoot(filepath.Dir(dir))
+	if err != nil {
+		return err
+	}
+	defer parent.Close()
+	err = e.makeDirectory(parent, filepath.Base(dir), 0o755)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return err
+}
+
+// tryUser finds out now, not in the first step, whether another user can work
+// in the workspace.
+func (e *Executor) tryUser(ctx context.Context) error {
+	if e.user.IsSelf() {
+		return nil
+	}
+	command, err := e.family.Start(process.Options{
+		Path: "/bin/sh", Args: []string{"-c", "exit 0"},
+		Dir: e.paths.Workspace, Env: e.commandEnv(e.env), User: e.user,
+	})
+	if err != nil {
+		return e.explain(err, "")
+	}
+	command.Wait(ctx, process.Escalation{})
+	return nil
+}
+
+// fillWorkspace makes the workspace what the job says it starts as.
+func (e *Executor) fillWorkspace(ctx context.Context, log io.Writer) error {
+	switch e.spec.Workspace.Mode {
+	case common.WorkspaceCopy:
+		return e.copyWorkspace(ctx, log)
+	case common.WorkspaceInPlace:
+		info, err := os.Stat(e.paths.Workspace)
+		if err != nil {
+			return err
+		}
+		if !info.IsDir() {
+			return fmt.Errorf("%s is not a directory", e.paths.Workspace)
+		}
+	}
+	return nil
+}
