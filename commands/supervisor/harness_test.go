@@ -285,6 +285,13 @@ func (w *world) stopped() int {
 	return len(w.stops)
 }
 
+// rowOf is the row with which a task was reported as failed.
+func (w *world) rowOf(s *fakeServer, id int64) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.failed[taskKey(s.url, id)]
+}
+
 func (w *world) stopsOf(s *fakeServer, id int64) []common.StopReason {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -394,4 +401,24 @@ func (r *fakeReservation) Release() {
 		r.p.held--
 		r.p.mu.Unlock()
 	})
+}
+
+// errorFor is an error for one task.
+func errorFor(id int64, err error) func(*runnerv1.Task) error {
+	return func(task *runnerv1.Task) error {
+		if task.GetId() == id {
+			return err
+		}
+		return nil
+	}
+}
+
+// oncePanic panics at the first task.
+func oncePanic(hook *func(*runnerv1.Task) error) func() {
+	var once sync.Once
+	*hook = func(*runnerv1.Task) error {
+		once.Do(func() { panic("boom") })
+		return nil
+	}
+	return func() { *hook = nil }
 }

@@ -99,7 +99,7 @@ func TestWhatAPollBringsWhileCancellingIsReported(t *testing.T) {
 		if err := w.end(StopCancelJobs); err != nil {
 			t.Error(err)
 		}
-		if row := w.failed[taskKey(s.url, late)]; row != refusedByStop || !w.startOf(s, late).IsZero() {
+		if row := w.rowOf(s, late); row != refusedByStop || !w.startOf(s, late).IsZero() {
 			t.Errorf("late task: row %q, started %v; want it reported and not started", row, w.startOf(s, late))
 		}
 		if got := w.stopsOf(s, running); !slices.Equal(got, []common.StopReason{common.StopShutdown}) {

@@ -10,16 +10,6 @@ import (
 	"multirunner/common"
 )
 
-// versions are those that were sent, each run of equal ones once.
-func versions(polls []poll) (sent []int64) {
-	for _, p := range polls {
-		if len(sent) == 0 || sent[len(sent)-1] != p.version {
-			sent = append(sent, p.version)
-		}
-	}
-	return sent
-}
-
 func TestVersionIsZeroAfterATaskUntilTheFirstEmptyAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 20)

@@ -184,11 +184,10 @@ func (held reservations) keep(executor string) {
 
 // acquireBuild reserves room in every executor that a task of the
 // registration may need. When one refuses, nothing is held.
-func (s *Supervisor) acquireBuild(runner *common.RunnerConfig, executors []string) (held reservations, err error) {
-	held = reservations{}
-	acquired := false
+func (s *Supervisor) acquireBuild(runner *common.RunnerConfig, executors []string) (reservations, error) {
+	held, complete := reservations{}, false
 	defer func() { // also after a panic
-		if !acquired {
+		if !complete {
 			held.release()
 		}
 	}()
@@ -205,7 +204,7 @@ func (s *Supervisor) acquireBuild(runner *common.RunnerConfig, executors []strin
 		}
 		held[name] = reservation
 	}
-	acquired = true
+	complete = true
 	return held, nil
 }
 
