@@ -23,6 +23,7 @@ func main() {
 		commands.ConfigCommand(env),
 		commands.ExecCommand(env),
 		commands.EvalCommand(),
+		commands.CompletionCommand(env),
 		commands.VersionCommand(env),
 		commands.JobCommand(env),
 	)

@@ -115,8 +115,9 @@ type fakeProvider struct {
 	reason  string
 }
 
-func (p fakeProvider) Name() string      { return p.name }
-func (p fakeProvider) Schemes() []string { return p.schemes }
+func (p fakeProvider) Name() string                           { return p.name }
+func (p fakeProvider) Schemes() []string                      { return p.schemes }
+func (p fakeProvider) Inherits(*common.RunnerConfig) []string { return nil }
 func (p fakeProvider) Available(context.Context) error {
 	if p.reason != "" {
 		return errors.New(p.reason)

@@ -31,6 +31,9 @@ type ExecutorProvider interface {
 	// polled. A *NoRoomError means that it may be asked again soon; any other
 	// error is a fault of the configuration or the machine. It returns quickly.
 	Acquire(ctx context.Context, runner *RunnerConfig) (Reservation, error)
+	// Inherits names the variables of the runner's own environment that jobs of
+	// the registration may get. Their job processes get no others.
+	Inherits(runner *RunnerConfig) []string
 	// Create makes the executor of one job, in the job's own process. It
 	// touches nothing outside the process: that is Prepare's work.
 	Create(spec *JobSpec) (Executor, error)

@@ -142,7 +142,7 @@ func (s *session) shareCaches() error {
 const (
 	logInterval   = 100 * time.Millisecond
 	logLatency    = 50 * time.Millisecond
-	stateInterval = time.Second
+	stateInterval = 200 * time.Millisecond
 	pollInterval  = 50 * time.Millisecond
 )
 

@@ -130,19 +130,13 @@ func (w *watcher) flush(v *view, all bool) {
 	}
 	n := 0
 	for _, r := range v.held {
-		// Rows of the last step that has started, beyond what its state
-		// counts, are most likely its own: a person should not wait for them.
-		if !all && r.index >= known && !running(steps) {
-			break
+		if !all && r.index >= known {
+			break // its state is on the way
 		}
 		w.print.row(v.workflow, v.Name, stepName(steps, r.index), r.Time, r.Content)
 		n++
 	}
 	v.held = slices.Delete(v.held, 0, n)
-}
-
-func running(steps []coordinator.StepInfo) bool {
-	return slices.ContainsFunc(steps, func(s coordinator.StepInfo) bool { return s.Status == coordinator.StatusRunning })
 }
 
 // stepName gives the name of the step that a row belongs to, "" for set-up

@@ -28,6 +28,8 @@ type Options struct {
 	Pool    *network.Pool
 	Sender  *sender.Sender
 	Version string
+	// Providers are the executors that jobs may use.
+	Providers common.Providers
 	// Program and Args start a job process; see job.Run.
 	Program string
 	Args    []string

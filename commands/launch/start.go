@@ -36,7 +36,7 @@ func (l *Launcher) Start(_ context.Context, req supervisor.StartRequest) (superv
 		return nil, err
 	}
 	b.timeout = spec.JobTimeout.Std()
-	session, err := b.spawn()
+	session, err := b.spawn(req)
 	if err != nil {
 		return nil, fmt.Errorf("job process: %w", err)
 	}
@@ -83,7 +83,7 @@ func (l *Launcher) spec(b *build, req supervisor.StartRequest) (*common.JobSpec,
 }
 
 // spawn starts the job process with the lock of its directory.
-func (b *build) spawn() (*process.Session, error) {
+func (b *build) spawn(req supervisor.StartRequest) (*process.Session, error) {
 	out, err := os.OpenFile(filepath.Join(b.dirs.Job, "out.log"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err
@@ -93,7 +93,7 @@ func (b *build) spawn() (*process.Session, error) {
 		Path:   b.l.o.Program,
 		Name:   "runner",
 		Args:   b.l.o.Args,
-		Env:    b.l.processEnvironment(os.Environ()),
+		Env:    processEnvironment(os.Environ(), b.l.o.Providers[req.Choice.Executor], req.Runner),
 		Dir:    b.dirs.Job,
 		Output: out,
 	}

@@ -88,6 +88,9 @@ func (r *reservation) Release() {
 	})
 }
 
+// Inherits implements common.ExecutorProvider: the jobs get nothing.
+func (p *Provider) Inherits(*common.RunnerConfig) []string { return nil }
+
 // Create implements common.ExecutorProvider.
 func (p *Provider) Create(spec *common.JobSpec) (common.Executor, error) {
 	var err error

@@ -18,6 +18,8 @@ import (
 // trackingVariable marks every process of a job, for the sweep after a crash.
 const trackingVariable = "RUNNER_TRACKING_ID"
 
+var errNotPrepared = errors.New("the executor is not prepared")
+
 // Executor implements common.Executor on this machine.
 type Executor struct {
 	log    logrus.FieldLogger
@@ -43,7 +45,7 @@ func (e *Executor) opened() (*os.Root, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.temp == nil {
-		return nil, errors.New("the executor is not prepared")
+		return nil, errNotPrepared
 	}
 	return e.temp, nil
 }

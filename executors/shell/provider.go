@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,6 +42,7 @@ type Options struct {
 type Provider struct {
 	log     logrus.FieldLogger
 	options Options
+	free    func(dir string) (uint64, error) // freeSpace
 
 	mu    sync.Mutex
 	users map[string]time.Time // known until
@@ -53,7 +55,7 @@ func NewProvider(log logrus.FieldLogger, o Options) *Provider {
 		silent.SetOutput(io.Discard)
 		log = silent
 	}
-	return &Provider{log: log, options: o, users: map[string]time.Time{}}
+	return &Provider{log: log, options: o, free: freeSpace, users: map[string]time.Time{}}
 }
 
 // Name implements common.ExecutorProvider.
@@ -118,7 +120,7 @@ func (p *Provider) checkRoom() error {
 		return nil
 	}
 	dir := existing(p.options.Builds)
-	free, err := freeSpace(dir)
+	free, err := p.free(dir)
 	if err != nil {
 		return fmt.Errorf("free space of %s: %w", dir, err)
 	}
@@ -140,6 +142,11 @@ func existing(dir string) string {
 		}
 		dir = parent
 	}
+}
+
+// Inherits implements common.ExecutorProvider.
+func (p *Provider) Inherits(runner *common.RunnerConfig) []string {
+	return slices.Concat(allowed, runner.Shell.PassEnvironment)
 }
 
 // Create implements common.ExecutorProvider.

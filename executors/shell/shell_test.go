@@ -4,7 +4,9 @@ package shell
 
 import (
 	"context"
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -99,11 +101,61 @@ func TestAcquireKnowsTheRoomAndTheUser(t *testing.T) {
 	if _, err := p.Acquire(t.Context(), &common.RunnerConfig{}); err != nil {
 		t.Errorf("with room: %v", err)
 	}
+	p.free = func(asked string) (uint64, error) {
+		if asked != dir {
+			t.Errorf("asked for the room in %s", asked)
+		}
+		return 63 << 20, nil
+	}
+	var noRoom *common.NoRoomError
+	if _, err := p.Acquire(t.Context(), &common.RunnerConfig{}); !errors.As(err, &noRoom) || !strings.Contains(err.Error(), "63 MiB") {
+		t.Errorf("on a full disk: %v", err)
+	}
 	runner := &common.RunnerConfig{Shell: common.ShellConfig{User: "no-such-user-here"}}
 	_, err := p.Acquire(t.Context(), runner)
 	if err == nil || !strings.Contains(err.Error(), "no-such-user-here") {
 		t.Errorf("an unknown user: %v", err)
 	}
+}
+
+func TestATempDirectoryThatTheJobRemovedIsMadeAgain(t *testing.T) {
+	for name, script := range map[string]string{
+		"removed":              `rm -r "$T"`,
+		"removed and replaced": `rm -r "$T"; mkdir "$T"; echo x > "$T/planted"`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			e, _ := prepared(t, newSpec(t))
+			if _, err := e.WriteTemp(t.Context(), "dir/first", []byte("first")); err != nil {
+				t.Fatal(err)
+			}
+			output(t, e, "T="+e.Paths().Temp+"; "+script)
+			if _, err := e.ReadTemp(t.Context(), "dir/first", 100); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("what is gone gives %v", err)
+			}
+			path, err := e.WriteTemp(t.Context(), "dir/second", []byte("second"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if out := output(t, e, "cat "+path); out != "second" {
+				t.Errorf("a command reads %q", out)
+			}
+			if data, err := e.ReadTemp(t.Context(), "dir/second", 100); err != nil || string(data) != "second" {
+				t.Errorf("%q, %v", data, err)
+			}
+		})
+	}
+	t.Run("not through a link to another place", func(t *testing.T) {
+		spec := newSpec(t)
+		e, _ := prepared(t, spec)
+		other := filepath.Join(filepath.Dir(spec.Dirs.Build), "other")
+		output(t, e, "mkdir "+other+"; rm -r "+e.Paths().Temp+"; ln -s ../other "+e.Paths().Temp)
+		if path, err := e.WriteTemp(t.Context(), "file", nil); err == nil {
+			t.Errorf("wrote %s", path)
+		}
+		if entries, err := os.ReadDir(other); err != nil || len(entries) > 0 {
+			t.Errorf("the other place holds %v, %v", entries, err)
+		}
+	})
 }
 
 func TestCreateRefusesWhatCleanupMustNotRemove(t *testing.T) {

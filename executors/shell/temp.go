@@ -19,10 +19,61 @@ func (e *Executor) WriteTemp(_ context.Context, name string, data []byte) (strin
 	if err == nil {
 		err = e.writeTemp(root, filepath.FromSlash(name), data)
 	}
+	// In a directory that was removed nothing can be made any more.
+	if errors.Is(err, fs.ErrNotExist) {
+		if root, err = e.renewTemp(); err == nil {
+			err = e.writeTemp(root, filepath.FromSlash(name), data)
+		}
+	}
 	if err != nil {
 		return "", fmt.Errorf("write %q below the temp directory: %w", name, err)
 	}
 	return filepath.Join(e.paths.Temp, filepath.FromSlash(name)), nil
+}
+
+// renewTemp makes and opens the temp directory again after the job has removed
+// it. What is there now must be a directory, and no link to one.
+func (e *Executor) renewTemp() (*os.Root, error) {
+	build := e.spec.Dirs.Build
+	parent, err := os.OpenRoot(filepath.Dir(build))
+	if err != nil {
+		return nil, err
+	}
+	defer parent.Close()
+	name := filepath.Join(filepath.Base(build), filepath.Base(e.paths.Temp))
+	if err := e.makeDirectory(parent, name, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	looked, err := lookWithoutLinks(parent, name)
+	if err != nil {
+		return nil, err
+	}
+	root, err := parent.OpenRoot(name)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := root.Stat(".")
+	if err == nil && (!looked.IsDir() || !os.SameFile(looked, opened)) {
+		err = errors.New("the temp directory was replaced")
+	}
+	if err != nil {
+		root.Close()
+		return nil, err
+	}
+	return e.exchangeTemp(root)
+}
+
+// exchangeTemp puts a new temp directory in place of the old one.
+func (e *Executor) exchangeTemp(root *os.Root) (*os.Root, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.temp == nil {
+		root.Close()
+		return nil, errNotPrepared
+	}
+	e.temp.Close()
+	e.temp = root
+	return root, nil
 }
 
 func (e *Executor) writeTemp(root *os.Root, name string, data []byte) error {
@@ -96,6 +147,9 @@ func (e *Executor) readTemp(root *os.Root, name string, limit int64) ([]byte, er
 	if err != nil {
 		return nil, err
 	}
+	if !looked.Mode().IsRegular() {
+		return nil, fmt.Errorf("it is %s, not a regular file", kind(looked.Mode()))
+	}
 	file, err := root.OpenFile(name, os.O_RDONLY|notBlocking, 0)
 	if err != nil {
 		return nil, err
@@ -122,8 +176,7 @@ func (e *Executor) readTemp(root *os.Root, name string, limit int64) ([]byte, er
 	return data, nil
 }
 
-// lookWithoutLinks tells what a name is, when it is a regular file and no part
-// of its path is a link.
+// lookWithoutLinks tells what a name is, when no part of its path is a link.
 func lookWithoutLinks(root *os.Root, name string) (fs.FileInfo, error) {
 	for i, c := range name {
 		if c != filepath.Separator {
@@ -134,17 +187,10 @@ func lookWithoutLinks(root *os.Root, name string) (fs.FileInfo, error) {
 			return nil, err
 		}
 		if !info.IsDir() {
-			return nil, fmt.Errorf("%s is %s, not a directory: %w", name[:i], kind(info.Mode()), fs.ErrInvalid)
+			return nil, fmt.Errorf("%s is %s, not a directory", name[:i], kind(info.Mode()))
 		}
 	}
-	info, err := root.Lstat(name)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("it is %s, not a regular file", kind(info.Mode()))
-	}
-	return info, nil
+	return root.Lstat(name)
 }
 
 func kind(mode fs.FileMode) string {

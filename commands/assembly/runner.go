@@ -71,7 +71,7 @@ func New(o Options) (*Runner, error) {
 	r.sender = sender.New(sender.Options{Config: o.Config.Reporting, Log: o.Log, Observe: reports.observe})
 	reports.watch(o.Registerer, r.sender)
 	r.launcher = launch.New(launch.Options{
-		State: dir, Pool: o.Pool, Sender: r.sender, Version: o.Version,
+		State: dir, Pool: o.Pool, Sender: r.sender, Version: o.Version, Providers: o.Providers,
 		Program: program, Args: []string{JobVerb},
 		Reporting: func() common.ReportingConfig { return *r.reporting.Load() },
 		Workspace: o.Workspace, Log: o.Log,
