@@ -74,7 +74,7 @@ func (c *Client) Wakes() <-chan struct{} { return c.wakes }
 func (c *Client) Cancel(reason common.StopReason) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if stronger(reason, c.wanted) {
+	if reason.Overrides(c.wanted) {
 		c.wanted = reason
 		c.broadcast()
 	}
@@ -310,7 +310,7 @@ func (c *Client) repeatCancel() {
 		c.mu.Lock()
 		wanted, confirmed, changed := c.wanted, c.confirmed, c.changed
 		c.mu.Unlock()
-		if !stronger(wanted, confirmed) {
+		if !wanted.Overrides(confirmed) {
 			select {
 			case <-changed:
 			case <-c.ctx.Done():

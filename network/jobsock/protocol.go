@@ -97,18 +97,3 @@ func decodeLine(line []byte) (message, error) {
 	}
 	return m, nil
 }
-
-// stronger tells whether reason a overrides b.
-func stronger(a, b common.StopReason) bool { return strength(a) > strength(b) }
-
-func strength(reason common.StopReason) int {
-	switch reason {
-	case common.StopServer:
-		return 1
-	case common.StopShutdown:
-		return 2
-	case common.StopKill:
-		return 3
-	}
-	return 0
-}

@@ -163,7 +163,7 @@ func (s *Server) answer(question message) message {
 	answer := message{ID: question.ID, Command: question.Command}
 	switch question.Command {
 	case commandCancel:
-		if strength(question.Reason) == 0 {
+		if !question.Reason.Overrides("") { // not one that is known
 			answer.Error = fmt.Sprintf("unknown reason %q", question.Reason)
 			break
 		}

@@ -75,14 +75,18 @@ func TestRowsThatTheServerLostAreSentAgain(t *testing.T) {
 
 func TestLostRowsThatTheSpoolNoLongerHasAreFilledIn(t *testing.T) {
 	run(t, nil, func(r *rig) {
-		long := strings.Repeat("x", 60<<10)
-		n := releaseStep/len(long) + 20
+		const early = 300 << 10
+		r.handle.job.mu.Lock()
+		r.handle.job.releaseAt = early // instead of some MiB
+		r.handle.job.mu.Unlock()
+		long := strings.Repeat("x", 10<<10)
+		n := early/len(long) + 5
 		for range n {
 			r.rows(long)
 		}
 		r.handle.Wake()
 		r.pass(10 * time.Second)
-		if got := r.spool.LoadSent(); got.Rows != int64(n) || got.Offset < releaseStep {
+		if got := r.spool.LoadSent(); got.Rows != int64(n) || got.Offset < early {
 			t.Fatalf("stored %d rows, offset %d", got.Rows, got.Offset)
 		}
 		if _, err := r.spool.Read(spool.Start, func(spool.Record) bool { return true }); err == nil {

@@ -3,6 +3,7 @@ package sender
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,15 +16,15 @@ import (
 )
 
 // fastServer acknowledges everything.
-type fastServer struct{ requests int }
+type fastServer struct{ requests atomic.Int64 }
 
 func (f *fastServer) UpdateLog(_ context.Context, req *runnerv1.UpdateLogRequest) (*runnerv1.UpdateLogResponse, error) {
-	f.requests++
+	f.requests.Add(1)
 	return &runnerv1.UpdateLogResponse{AckIndex: req.Index + int64(len(req.Rows))}, nil
 }
 
 func (f *fastServer) UpdateTask(context.Context, *runnerv1.UpdateTaskRequest) (*runnerv1.UpdateTaskResponse, error) {
-	f.requests++
+	f.requests.Add(1)
 	return &runnerv1.UpdateTaskResponse{}, nil
 }
 
