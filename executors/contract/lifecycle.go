@@ -3,6 +3,7 @@ package contract
 import (
 	"context"
 	"io"
+	"slices"
 	"testing"
 
 	"multirunner/common"
@@ -21,6 +22,17 @@ func testProvider(t *testing.T, h Harness) {
 	t.Run("is available where its tests run", func(t *testing.T) {
 		if err := provider.Available(t.Context()); err != nil {
 			t.Error(err)
+		}
+	})
+	t.Run("jobs get of the runner's own variables what they are meant to", func(t *testing.T) {
+		runner := &common.RunnerConfig{Name: "r", Executor: provider.Name()}
+		runner.Shell.PassEnvironment = []string{"PASSED"}
+		names := provider.Inherits(runner)
+		if slices.Contains(names, marker) || slices.Contains(names, "") {
+			t.Errorf("names %q", names)
+		}
+		if h.Real && (!slices.Contains(names, "PATH") || !slices.Contains(names, "PASSED")) {
+			t.Errorf("PATH or what is configured is not among %q", names)
 		}
 	})
 	t.Run("a reservation may be released twice", func(t *testing.T) {
