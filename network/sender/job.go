@@ -71,7 +71,7 @@ type job struct {
 	sentSums    []int64 // offsets of summaries behind Sent.Offset
 	logClosed   bool
 	finalSent   bool
-	saved       spool.Sent
+	unsaved     bool // told about it
 	releaseAt   int64
 
 	// How it goes.
@@ -116,7 +116,6 @@ func newJob(s *Sender, spec Job) *job {
 		sentSums:    slices.Clone(spec.Initial.Summaries),
 		logClosed:   spec.Initial.LogClosed,
 		finalSent:   spec.Initial.Final,
-		saved:       spec.Initial,
 		releaseAt:   start.offset + releaseStep,
 		rowsMax:     maxRows,
 		refused:     -1,

@@ -188,12 +188,15 @@ func (j *job) save() {
 	}
 	j.sentSums = sent.Summaries
 	if j.SaveSent != nil {
-		if err := j.SaveSent(sent); err != nil {
-			j.log.WithError(err).Warn("how far the job is sent could not be stored: after a restart more is sent again")
+		err := j.SaveSent(sent)
+		if err != nil && !j.unsaved {
+			j.log.WithError(err).Warn("how far the job is sent cannot be stored: after a restart more is sent again")
+		}
+		j.unsaved = err != nil
+		if err != nil {
 			return
 		}
 	}
-	j.saved = sent
 	j.release(low)
 }
 
