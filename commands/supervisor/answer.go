@@ -83,6 +83,7 @@ func (f *feeder) closeGrant(g *grant, now time.Time) {
 	} else {
 		f.slots.exempt--
 	}
+	g.endpoint.polled += now.Sub(g.sent)
 	if g.onCredit {
 		f.fair.spent(now.Sub(g.sent))
 	}

@@ -63,8 +63,9 @@ type endpoint struct {
 	roundTrip   time.Duration
 	demand      float64 // turns that its registrations want per cycle
 
-	outstanding int // polls and declarations in flight
-	overdue     int // of these, those that should be back by now
+	polled      time.Duration // time that its polls have taken, see fairness.go
+	outstanding int           // polls and declarations in flight
+	overdue     int           // of these, those that should be back by now
 
 	failures  int // running
 	failedAt  time.Time

@@ -6,8 +6,10 @@ import "time"
 // brought a job, so that there may be more; hot ones, which had a job lately;
 // and cold ones.
 //
-// Of hot and cold ones the one is served whose last turn is the longest ago,
-// and of four turns one is the cold ones'.
+// Of the hot and cold ones of a server the one is served whose last turn is the
+// longest ago, and of four turns one is the cold ones'. Between servers the one
+// whose polls have taken the least time goes first, so that a slow server
+// delays its own registrations and not those of the others.
 //
 // Busy ones are served by start-time fair queueing: a registration's next job
 // starts, in virtual time, when its last one ended there, and lasts 1/weight;
@@ -41,10 +43,11 @@ const (
 
 // fairness decides between those who wait.
 type fairness struct {
-	now    float64 // virtual time
-	turn   int     // turns since the last cold one
-	turns  uint64  // given so far
-	order  uint64  // of becoming ready
+	now    float64       // virtual time of the busy ones
+	polled time.Duration // poll time of the server that was served last
+	turn   int           // turns since the last cold one
+	turns  uint64        // given so far
+	order  uint64        // of becoming ready
 	credit time.Duration
 	since  time.Time // when all slots became full; zero: they are not
 }
@@ -79,8 +82,23 @@ func (f *fairness) slotsFull(full bool, slots int, now time.Time) {
 // spent charges for a turn on credit.
 func (f *fairness) spent(took time.Duration) { f.credit -= max(took, quietCost) }
 
+// arrive gives a server somebody of which is ready its place among the others:
+// having been idle is no advantage.
+func (f *fairness) arrive(e *endpoint) { e.polled = max(e.polled, f.polled) }
+
+// sooner tells whether a, which is as hot or cold as b, is served before it.
+func (f *fairness) sooner(a, b *registration) bool {
+	if a.endpoint != b.endpoint && a.endpoint.polled != b.endpoint.polled {
+		return a.endpoint.polled < b.endpoint.polled
+	}
+	return longestAgo(a, b)
+}
+
 // granted counts a turn.
 func (f *fairness) granted(r *registration) {
+	if r.readyClass != busy {
+		f.polled = max(f.polled, r.endpoint.polled)
+	}
 	f.turns++
 	r.lastTurn = f.turns
 	f.turn++

@@ -159,7 +159,11 @@ func (f *feeder) firsts(now time.Time, exempt bool) (first [classes]*registratio
 			continue
 		}
 		for class, q := range e.ready {
-			if r, ok := q.first(); ok && (first[class] == nil || q.before(r, first[class])) {
+			before := f.fair.sooner
+			if class == int(busy) {
+				before = startsFirst
+			}
+			if r, ok := q.first(); ok && (first[class] == nil || before(r, first[class])) {
 				first[class] = r
 			}
 		}
@@ -360,6 +364,7 @@ func (f *feeder) noteReady(e *endpoint) {
 		return
 	}
 	if waiting {
+		f.fair.arrive(e)
 		f.withReady = append(f.withReady, e)
 		e.inReady = len(f.withReady)
 		return

@@ -81,14 +81,7 @@ func (f *feeder) useConfig(c *common.Config, now time.Time) (sum reloadSummary) 
 		e.budget.Set(f.set.requestRate)
 	}
 
-	wanted := make(map[common.RegistrationID]*common.RunnerConfig, len(c.Runners))
-	for _, runner := range c.Runners {
-		if twin := wanted[runner.ID()]; twin != nil {
-			f.log.WithField("runner", runner.Name).Errorf("Same url and uuid as %q: the later entry is left out.", twin.Name)
-			continue
-		}
-		wanted[runner.ID()] = runner
-	}
+	wanted, order := f.byID(c.Runners)
 	for id, r := range f.registrations {
 		if wanted[id] == nil && !r.removed {
 			f.remove(r, now)
@@ -96,11 +89,8 @@ func (f *feeder) useConfig(c *common.Config, now time.Time) (sum reloadSummary) 
 		}
 	}
 	var fresh []*registration
-	for _, runner := range c.Runners {
-		if wanted[runner.ID()] != runner {
-			continue
-		}
-		r := f.registrations[runner.ID()]
+	for _, id := range order {
+		runner, r := wanted[id], f.registrations[id]
 		switch {
 		case r == nil:
 			r = f.add(newEntry(runner, f.providers, f.faults))
@@ -136,6 +126,29 @@ func (f *feeder) countName(name string, by int) {
 	}
 	delete(f.names, name)
 	f.metrics.forgetRunner(name)
+}
+
+// byID gives the registrations by what they are, and their order. Of two that
+// are the same the first one counts.
+func (f *feeder) byID(runners []*common.RunnerConfig) (map[common.RegistrationID]*common.RunnerConfig, []common.RegistrationID) {
+	wanted := make(map[common.RegistrationID]*common.RunnerConfig, len(runners))
+	order := make([]common.RegistrationID, 0, len(runners))
+	urls := map[string]string{} // thousands of registrations may share a few servers
+	for _, runner := range runners {
+		url, ok := urls[runner.URL]
+		if !ok {
+			url = common.NormalizeURL(runner.URL)
+			urls[runner.URL] = url
+		}
+		id := common.RegistrationID{URL: url, UUID: runner.UUID}
+		if twin := wanted[id]; twin != nil {
+			f.log.WithField("runner", runner.Name).Errorf("Same url and uuid as %q: the later entry is left out.", twin.Name)
+			continue
+		}
+		wanted[id] = runner
+		order = append(order, id)
+	}
+	return wanted, order
 }
 
 // spreadOut gives new registrations their first turns, not all at once.
