@@ -63,6 +63,7 @@ func (s *story) chance(percent int) bool { return s.rand.IntN(100) < percent }
 func (s *story) upTo(d time.Duration) time.Duration { return time.Duration(s.rand.Int64N(int64(d))) }
 
 func (s *story) play() {
+	s.server.old = s.chance(30)
 	r := s.start()
 	defer func() { r.close() }()
 	job := make(chan struct{})
