@@ -3,7 +3,6 @@ package launch
 import (
 	"context"
 	"errors"
-	"os"
 	"sync"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"multirunner/commands/job"
 	"multirunner/commands/state"
 	"multirunner/common"
+	"multirunner/helpers/rmtree"
 	"multirunner/network/jobsock"
 	"multirunner/network/sender"
 	"multirunner/network/spool"
@@ -222,7 +222,7 @@ func (b *build) conclude(closing spool.Closing) {
 		b.log.WithField("bytes_cut", recovered.Cut).Warn("The job process left no result: " + closing.Reason)
 		b.sweep()
 	}
-	if err := os.RemoveAll(b.dirs.Build); err != nil {
+	if err := rmtree.Remove(b.dirs.Build); err != nil {
 		b.log.WithError(err).Warn("Build directory not removed")
 	}
 	if b.handle != nil {

@@ -13,18 +13,25 @@ var ownVariables = []string{
 	"TMPDIR", "TEMP", "TMP", "SystemRoot", "GOTRACEBACK", "GODEBUG", "GORACE", "GOCOVERDIR",
 }
 
+// copyVariables are where git looks for the ignore rules of a person whose
+// project is copied.
+var copyVariables = []string{"HOME", "XDG_CONFIG_HOME"}
+
 // processEnvironment is what a job process gets of ours: what its executor
 // hands on to jobs, and what it needs itself. The rest (tokens, credentials
 // that the service was given) must not even reach the job process, whose
 // environment a job that runs as root can read.
-func processEnvironment(environ []string, provider common.ExecutorProvider, runner *common.RunnerConfig) []string {
+func (l *Launcher) processEnvironment(environ []string, executor string, runner *common.RunnerConfig) []string {
 	names := ownVariables
-	if provider != nil {
+	if l.o.Workspace.Mode == common.WorkspaceCopy {
+		names = slices.Concat(names, copyVariables)
+	}
+	if provider, ok := l.o.Providers[executor]; ok {
 		names = slices.Concat(names, provider.Inherits(runner))
 	}
 	var kept []string
 	for _, pair := range environ {
-		if name, _, _ := strings.Cut(pair, "="); slices.Contains(names, name) {
+		if name, _, _ := strings.Cut(pair, "="); slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) }) {
 			kept = append(kept, pair)
 		}
 	}

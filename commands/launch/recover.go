@@ -46,6 +46,12 @@ func (l *Launcher) Recover(runners []*common.RunnerConfig) ([]supervisor.Adopted
 		}
 		b := l.newBuild(runner, left.Claim)
 		b.timeout = runner.JobTimeout.Std()
+		if !left.Alive {
+			// Before the sender looks: it must not tell the server that the job lives.
+			b.log.Info("Closing a job of an earlier run")
+			b.conclude(closing(nil, "the runner ended while the job ran",
+				"##[error]The runner and this job's process ended while the job ran. The job is closed as failed by the next start of the runner."))
+		}
 		if err := b.report(runner, true); err != nil {
 			l.log(runner.Name, left.Claim).WithError(err).Error("A job of an earlier run cannot be reported now, the next start tries again")
 			continue
@@ -54,11 +60,7 @@ func (l *Launcher) Recover(runners []*common.RunnerConfig) ([]supervisor.Adopted
 			b.log.Info("A job of an earlier run still runs, taking it over")
 			l.builds.Go(b.watch)
 			adopted = append(adopted, supervisor.Adopted{Runner: runner, TaskID: left.Claim.TaskID, Build: b})
-			continue
 		}
-		b.log.Info("Closing a job of an earlier run")
-		b.conclude(closing(nil, "the runner ended while the job ran",
-			"##[error]The runner and this job's process ended while the job ran. The job is closed as failed by the next start of the runner."))
 	}
 	return adopted, nil
 }

@@ -93,7 +93,7 @@ func (b *build) spawn(req supervisor.StartRequest) (*process.Session, error) {
 		Path:   b.l.o.Program,
 		Name:   "runner",
 		Args:   b.l.o.Args,
-		Env:    processEnvironment(os.Environ(), b.l.o.Providers[req.Choice.Executor], req.Runner),
+		Env:    b.l.processEnvironment(os.Environ(), req.Choice.Executor, req.Runner),
 		Dir:    b.dirs.Job,
 		Output: out,
 	}

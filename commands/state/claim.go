@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"multirunner/helpers/flock"
+	"multirunner/helpers/rmtree"
 )
 
 // claimVersion is the version of claim.json; this program reads this one and
@@ -158,13 +159,13 @@ func (d *Dir) Finish(c *Claim) error {
 	if c.lock != nil {
 		err = errors.Join(err, c.lock.Unlock())
 	}
-	return errors.Join(err, os.RemoveAll(dirs.Build), d.dropCredential(c.UUID))
+	return errors.Join(err, rmtree.Remove(dirs.Build), d.dropCredential(c.UUID))
 }
 
 // Discard removes a job directory whose claim was never complete.
 func (d *Dir) Discard(key string) error {
 	dirs := d.Dirs(key)
-	return errors.Join(os.RemoveAll(dirs.Job), os.RemoveAll(dirs.Build))
+	return errors.Join(os.RemoveAll(dirs.Job), rmtree.Remove(dirs.Build))
 }
 
 // Claimed tells whether the task is claimed, or has ended here before.
