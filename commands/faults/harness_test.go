@@ -220,10 +220,14 @@ func (g *gitea) submit(t *testing.T, text string, change ...func(*coordinator.Ru
 }
 
 // task waits until a run's first job is picked.
-func (g *gitea) task(t *testing.T, run int64) int64 {
+func (g *gitea) task(t *testing.T, run int64, within ...time.Duration) int64 {
 	t.Helper()
 	var task int64
-	eventually(t, 20*time.Second, "a runner has the job", func() bool {
+	limit := 20 * time.Second
+	if len(within) > 0 {
+		limit = within[0]
+	}
+	eventually(t, limit, "a runner has the job", func() bool {
 		info, _ := g.Run(run)
 		if len(info.Jobs) > 0 {
 			task = info.Jobs[0].TaskID

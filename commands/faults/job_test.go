@@ -398,3 +398,29 @@ func jobProcesses(dir string) []int {
 	}
 	return pids
 }
+
+func TestAServerThatHangsDoesNotDelayTheOther(t *testing.T) {
+	for _, concurrent := range []int{1, 2} {
+		t.Run(fmt.Sprint(concurrent), func(t *testing.T) {
+			a, b := newGitea(t, coordinator.Options{}), newGitea(t, coordinator.Options{})
+			dir := t.TempDir()
+			writeConfig(t, dir, concurrent, registration(a, "a", ""), registration(b, "b", ""))
+			b.Fault(coordinator.FetchTask, coordinator.Fault{Hang: true})
+			start(t, dir)
+			eventually(t, 20*time.Second, "a poll hangs", func() bool { return b.Stats(coordinator.FetchTask).InFlight > 0 })
+			// The first hung poll is not known to hang before its patience (hold
+			// and 10 s) has passed; with one slot the other server waits for it.
+			patience := 20 * time.Second
+			task := a.task(t, a.submit(t, workflow("echo one")), patience)
+			a.result(t, task, 20*time.Second)
+			for range 3 {
+				began := time.Now()
+				a.task(t, a.submit(t, workflow("echo next")))
+				if took := time.Since(began); took > 5*time.Second {
+					t.Errorf("a job waited %s for a slot", took)
+				}
+				<-time.After(time.Second)
+			}
+		})
+	}
+}
