@@ -39,6 +39,9 @@ const (
 	// What a turn costs at least: the answer may be quick, but the budget of
 	// the endpoint makes the next one wait.
 	quietCost = 50 * time.Millisecond
+	// A server whose polls have taken less time by this goes before another's
+	// busy ones too.
+	polledSlack = 500 * time.Millisecond
 )
 
 // fairness decides between those who wait.
@@ -110,22 +113,23 @@ func (f *fairness) granted(r *registration) {
 // choose says who of the first of each class is served; onCredit that it is
 // one that the last slot would not have been given to.
 func (f *fairness) choose(first [classes]*registration, lastSlot bool) (r *registration, onCredit bool) {
-	quiet := first[hot]
+	quiet, working, coldsTurn := first[hot], first[busy], false
 	if quiet == nil || f.turn >= warmTurns && first[cold] != nil {
-		quiet = first[cold]
+		quiet, coldsTurn = first[cold], f.turn >= warmTurns
 	}
-	working := first[busy]
 	switch {
 	case working == nil || quiet == nil:
 		if working == nil {
 			return quiet, false
 		}
 		return working, false
+	case quiet.endpoint.polled+polledSlack < working.endpoint.polled:
+		return quiet, false
 	case lastSlot && f.credit > 0:
 		return quiet, true
-	case quiet.readyClass == cold && f.turn >= warmTurns:
+	case coldsTurn:
 		return quiet, false
-	case quiet.readyClass == hot && !lastSlot && longestAgo(quiet, working):
+	case quiet == first[hot] && !lastSlot && longestAgo(quiet, working):
 		return quiet, false
 	}
 	return working, false

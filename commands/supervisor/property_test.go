@@ -285,8 +285,12 @@ func (c *chaos) checkWaits(f *feeder, now time.Time) {
 		}
 		wait := now.Sub(later(r.readySince, c.fullAt))
 		c.worst = max(c.worst, wait)
-		if wait > c.bound {
-			c.t.Errorf("%s has waited for %s with a free slot, bound %s: %+v", r.name(), wait, c.bound, f.slots)
+		bound := c.bound
+		if r.readyClass == busy && c.faults {
+			bound += time.Minute // what polls of others' busy ones take at slow servers
+		}
+		if wait > bound {
+			c.t.Errorf("%s has waited for %s with a free slot, bound %s: %+v", r.name(), wait, bound, f.slots)
 		}
 	}
 }

@@ -71,3 +71,37 @@ type feed struct {
 	grant *grant
 	job   *job
 }
+
+// handOut gives work to an idle worker, a new one if there is none.
+func (f *feeder) handOut(work feed) {
+	if f.slots.idle == 0 {
+		f.startWorker()
+	}
+	f.slots.idle--
+	f.send(work)
+}
+
+func (f *feeder) startWorker() {
+	f.slots.workers++
+	f.slots.idle++
+	f.spawn()
+}
+
+// updateWorkers changes the number of slots. Workers for a larger number are
+// there before the number counts; a smaller one counts at once, and ends
+// nothing.
+func (f *feeder) updateWorkers(concurrent int) {
+	for f.slots.workers < concurrent {
+		f.startWorker()
+	}
+	f.slots.concurrent = concurrent
+}
+
+// stopIdleWorkers ends workers that nobody needs any more.
+func (f *feeder) stopIdleWorkers() {
+	for f.slots.workers > f.slots.concurrent && f.slots.idle > 0 {
+		f.slots.workers--
+		f.slots.idle--
+		f.send(feed{})
+	}
+}
