@@ -111,7 +111,7 @@ func (r *Runner) Run(ctx context.Context) error {
 func (r *Runner) Reload(req supervisor.ReloadRequest) {
 	if req.Err == nil {
 		r.reporting.Store(&req.Config.Reporting)
-		r.launcher.Reconfigure(req.Config.Reporting)
+		r.launcher.Reconfigure(req.Config)
 	}
 	select {
 	case r.reload <- req:

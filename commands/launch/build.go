@@ -3,6 +3,7 @@ package launch
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"sync"
 	"time"
 
@@ -23,6 +24,14 @@ import (
 // still there then hangs, and would send heartbeats for ever.
 const overtime = 6 * time.Minute
 
+// killPatience is how long a job process that is told to kill its job may take.
+// It is shorter than what a supervisor waits for after its third signal.
+const killPatience = 5 * time.Second
+
+// endPause is the time between attempts to write the end of a job that its
+// process did not write.
+const endPause = 10 * time.Second
+
 // build is a claimed task from its claim to its last acknowledged record. It
 // implements supervisor.Build.
 type build struct {
@@ -42,14 +51,14 @@ type build struct {
 	token   jobsock.Runtime // of a task that this process fetched
 	socket  *jobsock.Client // of a living job process
 	stopped common.StopReason
-	stops   chan struct{} // closed with the first stop
+	stops   chan struct{} // has a value when stopped has changed
 }
 
 func (l *Launcher) newBuild(runner *common.RunnerConfig, onDisk *state.Claim) *build {
 	dirs := l.o.State.Dirs(onDisk.Key())
 	return &build{
 		l: l, claim: onDisk, dirs: dirs, log: l.log(runner.Name, onDisk), source: spool.OpenReader(dirs.Job),
-		done: make(chan struct{}), stops: make(chan struct{}),
+		done: make(chan struct{}), stops: make(chan struct{}, 1),
 	}
 }
 
@@ -97,11 +106,12 @@ func (b *build) Result() runnerv1.Result {
 func (b *build) Stop(reason common.StopReason) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.stopped == "" {
-		close(b.stops)
-	}
 	if reason.Overrides(b.stopped) {
 		b.stopped = reason
+		select {
+		case b.stops <- struct{}{}:
+		default:
+		}
 	}
 	if b.socket != nil {
 		b.socket.Cancel(b.stopped)
@@ -126,9 +136,9 @@ func (b *build) runtime(ctx context.Context) (token common.Secret, runID, jobID 
 func (b *build) follow(ended <-chan struct{}, kill func() error) (gone bool) {
 	socket := b.connect()
 	defer b.disconnect(socket)
-	limit := time.NewTimer(b.timeout + overtime)
+	deadline := time.Now().Add(b.timeout + overtime)
+	limit := time.NewTimer(time.Until(deadline))
 	defer limit.Stop()
-	stops := b.stops
 	for {
 		select {
 		case <-ended:
@@ -137,9 +147,11 @@ func (b *build) follow(ended <-chan struct{}, kill func() error) (gone bool) {
 			return false
 		case <-socket.Wakes():
 			b.handle.Wake()
-		case <-stops:
-			stops = nil
-			limit.Reset(overtime)
+		case <-b.stops:
+			if at := time.Now().Add(b.patience()); at.Before(deadline) {
+				deadline = at
+				limit.Reset(time.Until(at))
+			}
 		case <-limit.C:
 			b.log.Error("The job process does not end, killing it")
 			if err := kill(); err != nil {
@@ -148,6 +160,16 @@ func (b *build) follow(ended <-chan struct{}, kill func() error) (gone bool) {
 			}
 		}
 	}
+}
+
+// patience is how long the job may take to end once it was told to.
+func (b *build) patience() time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.stopped == common.StopKill {
+		return killPatience
+	}
+	return overtime
 }
 
 // connect begins the conversation with the job process.
@@ -175,7 +197,7 @@ func (b *build) disconnect(socket *jobsock.Client) {
 // deliver waits until the sender is done with the spool, then removes the job.
 // When the launcher leaves first, the next process goes on with it.
 func (b *build) deliver() {
-	defer b.source.Close()
+	defer b.source.Close() // again, where it was closed already
 	select {
 	case <-b.handle.Done():
 	case <-b.l.leaving:
@@ -195,7 +217,7 @@ func (b *build) deliver() {
 	if outcome, why := b.handle.Outcome(); outcome == sender.Dropped {
 		b.log.WithField("why", why).Warn("The rest of the job's report is dropped")
 	}
-	if err := b.finish(); err != nil {
+	if err := errors.Join(b.source.Close(), b.finish()); err != nil {
 		b.log.WithError(err).Error("What there was of the job is not removed")
 	}
 }
@@ -214,10 +236,12 @@ func (b *build) finish() error {
 func (b *build) conclude(closing spool.Closing) {
 	defer close(b.done)
 	recovered, err := spool.Recover(b.dirs.Job, closing)
-	if err != nil {
-		b.log.WithError(err).Error("The end of the job could not be written, the next start of the runner tries again")
-	}
 	b.result = recovered.End.State.GetResult()
+	if err != nil {
+		b.log.WithError(err).Error("The end of the job cannot be written, trying again")
+		b.result = closing.Result
+		b.l.builds.Go(func() { b.concludeLater(closing) })
+	}
 	if !recovered.HadEnd {
 		b.log.WithField("bytes_cut", recovered.Cut).Warn("The job process left no result: " + closing.Reason)
 		b.sweep()
@@ -227,5 +251,24 @@ func (b *build) conclude(closing spool.Closing) {
 	}
 	if b.handle != nil {
 		b.handle.Wake()
+	}
+}
+
+// concludeLater writes the end once it can be, the disk being full for one:
+// until then the server is told that the job lives. When the launcher leaves
+// first, the next start does it.
+func (b *build) concludeLater(closing spool.Closing) {
+	again := time.NewTicker(endPause)
+	defer again.Stop()
+	for {
+		select {
+		case <-b.l.leaving:
+			return
+		case <-again.C:
+		}
+		_, err := spool.Recover(b.dirs.Job, closing)
+		if err == nil || errors.Is(err, fs.ErrNotExist) {
+			return // the sender looks by itself; or the server wants nothing more
+		}
 	}
 }

@@ -76,14 +76,29 @@ func (l *Launcher) Close() {
 	l.builds.Wait()
 }
 
-// Reconfigure takes the reporting settings of a reloaded configuration.
-func (l *Launcher) Reconfigure(reporting common.ReportingConfig) {
+// Reconfigure takes the reporting settings of a reloaded configuration, and
+// forgets the registrations that are not in it.
+func (l *Launcher) Reconfigure(c *common.Config) {
+	reporting := c.Reporting
 	l.o.Sender.Reconfigure(reporting)
+	l.forget(c.Runners)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.reportRate = reporting.RequestsPerSecond
 	for _, budget := range l.budgets {
 		budget.Set(reporting.RequestsPerSecond)
+	}
+}
+
+// forget removes the tokens of registrations that have left the configuration
+// from the disk, unless they have jobs.
+func (l *Launcher) forget(runners []*common.RunnerConfig) {
+	var keep []string
+	for _, runner := range runners {
+		keep = append(keep, runner.UUID)
+	}
+	if err := l.o.State.Forget(keep); err != nil {
+		l.o.Log.WithError(err).Warn("Tokens of registrations that are gone are left on the disk")
 	}
 }
 
@@ -163,7 +178,8 @@ func (l *Launcher) Claim(runner *common.RunnerConfig, task *runnerv1.Task) (supe
 	b := l.newBuild(runner, onDisk)
 	b.token = job.RuntimeOf(task)
 	if err := b.report(runner, false); err != nil {
-		return nil, errors.Join(err, l.o.State.Finish(onDisk))
+		// The claim stays: what cannot be told now, the next start tells.
+		return nil, errors.Join(err, onDisk.Lock().Unlock())
 	}
 	return b, nil
 }

@@ -3,7 +3,6 @@ package launch
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -62,6 +61,10 @@ func (l *Launcher) Recover(runners []*common.RunnerConfig) ([]supervisor.Adopted
 			adopted = append(adopted, supervisor.Adopted{Runner: runner, TaskID: left.Claim.TaskID, Build: b})
 		}
 	}
+	l.forget(runners)
+	if err := l.o.State.SweepBuilds(); err != nil {
+		l.o.Log.WithError(err).Warn("Build directories of earlier jobs are left")
+	}
 	return adopted, nil
 }
 
@@ -85,7 +88,7 @@ func (l *Launcher) owner(c *state.Claim, byID map[common.RegistrationID]*common.
 // nothing was started.
 func (l *Launcher) discard(left state.Left) {
 	log := l.o.Log.WithField("job", left.Key).WithError(left.Err)
-	if left.Alive || !errors.Is(left.Err, fs.ErrNotExist) {
+	if left.Alive || !errors.Is(left.Err, state.ErrNoClaim) {
 		log.Error("A job directory of an earlier run has no claim that this program can read, it is left alone")
 		return
 	}

@@ -21,6 +21,10 @@ const claimVersion = 1
 // it has ended. What has ended never starts again.
 var ErrSeen = errors.New("task was claimed before")
 
+// ErrNoClaim says that a job directory holds no whole claim: whoever made it
+// ended before the claim was synced, so nothing was started.
+var ErrNoClaim = errors.New("the claim was never completed")
+
 // Claim is a task that a server has given to this runner, durable on disk. It
 // holds no secrets.
 type Claim struct {
@@ -96,7 +100,8 @@ type Left struct {
 }
 
 // Leftovers lists the job directories of earlier supervisors. The lock of
-// each that is not alive is held by its claim from now on.
+// each that is not alive is held by its claim from now on. What is left of
+// tasks that have ended is removed.
 func (d *Dir) Leftovers() ([]Left, error) {
 	entries, err := os.ReadDir(filepath.Join(d.root, "jobs"))
 	if err != nil {
@@ -104,20 +109,31 @@ func (d *Dir) Leftovers() ([]Left, error) {
 	}
 	var left []Left
 	for _, entry := range entries {
-		if entry.IsDir() {
-			left = append(left, d.leftover(entry.Name()))
+		if !entry.IsDir() {
+			continue
+		}
+		if l := d.leftover(entry.Name()); l != nil {
+			left = append(left, *l)
 		}
 	}
 	return left, nil
 }
 
-func (d *Dir) leftover(key string) Left {
+// leftover gives nil for what it has removed.
+func (d *Dir) leftover(key string) *Left {
 	dir := d.Dirs(key).Job
 	lock, err := flock.TryLock(filepath.Join(dir, "lock"))
 	if err != nil && !errors.Is(err, flock.ErrLocked) {
-		return Left{Key: key, Err: err}
+		return &Left{Key: key, Err: err}
 	}
-	l := Left{Key: key, Alive: err != nil}
+	if lock != nil && d.ended.contains(key) {
+		// A crash came while it was removed: what is missing of it says nothing.
+		if err := errors.Join(lock.Unlock(), d.Discard(key)); err != nil {
+			return &Left{Key: key, Err: fmt.Errorf("the task has ended: %w", err)}
+		}
+		return nil
+	}
+	l := &Left{Key: key, Alive: err != nil}
 	l.Claim, l.Err = readClaim(dir)
 	if l.Err == nil && JobKey(l.Claim.URL, l.Claim.TaskID) != key {
 		l.Claim, l.Err = nil, fmt.Errorf("claim.json in %s is of another task", key)
@@ -135,12 +151,15 @@ func (d *Dir) leftover(key string) Left {
 
 func readClaim(dir string) (*Claim, error) {
 	data, err := os.ReadFile(filepath.Join(dir, "claim.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrNoClaim
+	}
 	if err != nil {
 		return nil, err
 	}
 	c := new(Claim)
 	if err := json.Unmarshal(data, c); err != nil {
-		return nil, fmt.Errorf("claim.json: %w", err)
+		return nil, fmt.Errorf("%w: claim.json: %w", ErrNoClaim, err)
 	}
 	if c.V < claimVersion-1 || c.V > claimVersion {
 		return nil, fmt.Errorf("claim.json has version %d, this program reads %d: the job is left for the program that wrote it", c.V, claimVersion)
@@ -155,17 +174,35 @@ func (d *Dir) Finish(c *Claim) error {
 		return err
 	}
 	dirs := d.Dirs(c.key)
-	err := os.RemoveAll(dirs.Job)
+	var err error
 	if c.lock != nil {
-		err = errors.Join(err, c.lock.Unlock())
+		err = c.lock.Unlock() // before: Windows removes no open file
 	}
-	return errors.Join(err, rmtree.Remove(dirs.Build), d.dropCredential(c.UUID))
+	return errors.Join(err, os.RemoveAll(dirs.Job), rmtree.Remove(dirs.Build), d.dropCredential(c.UUID))
 }
 
 // Discard removes a job directory whose claim was never complete.
 func (d *Dir) Discard(key string) error {
 	dirs := d.Dirs(key)
 	return errors.Join(os.RemoveAll(dirs.Job), rmtree.Remove(dirs.Build))
+}
+
+// SweepBuilds removes build directories that no job directory belongs to, as a
+// crash between the removal of the two leaves them. It is for a start: a job
+// directory is made before its build directory.
+func (d *Dir) SweepBuilds() error {
+	entries, err := os.ReadDir(filepath.Join(d.root, "builds"))
+	if err != nil {
+		return err
+	}
+	var all error
+	for _, entry := range entries {
+		dirs := d.Dirs(entry.Name())
+		if _, err := os.Lstat(dirs.Job); errors.Is(err, fs.ErrNotExist) {
+			all = errors.Join(all, rmtree.Remove(dirs.Build))
+		}
+	}
+	return all
 }
 
 // Claimed tells whether the task is claimed, or has ended here before.

@@ -3,9 +3,11 @@ package state
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -62,6 +64,36 @@ func (d *Dir) dropCredential(id string) error {
 	delete(d.claims, id)
 	delete(d.credentials, id)
 	return removeIfThere(d.named("credentials", id))
+}
+
+// Forget removes the tokens and request keys of all registrations but those
+// named and those that have claims.
+func (d *Dir) Forget(keep []string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	kept := map[string]bool{}
+	for _, id := range slices.Concat(keep, slices.Collect(maps.Keys(d.claims))) {
+		kept[id] = true
+	}
+	gone := func(id, _ string) bool { return !kept[id] }
+	maps.DeleteFunc(d.credentials, gone)
+	maps.DeleteFunc(d.keys, gone)
+	return errors.Join(d.removeOthers("credentials", kept), d.removeOthers("keys", kept))
+}
+
+// removeOthers also removes what a crash left of a file that was being written.
+func (d *Dir) removeOthers(folder string, kept map[string]bool) error {
+	names := map[string]bool{}
+	for id := range kept {
+		names[filepath.Base(d.named(folder, id))] = true
+	}
+	entries, err := os.ReadDir(filepath.Join(d.root, folder))
+	for _, entry := range entries {
+		if !names[entry.Name()] {
+			err = errors.Join(err, removeIfThere(filepath.Join(d.root, folder, entry.Name())))
+		}
+	}
+	return err
 }
 
 // countClaim notes that a claim of the registration is on disk.

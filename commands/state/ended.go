@@ -2,6 +2,7 @@ package state
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -18,7 +19,7 @@ const endedMax = 10_000
 type endedList struct {
 	mu    sync.Mutex
 	path  string
-	file  *os.File
+	file  *os.File // nil after an error: written anew before the next line
 	order []string
 	known map[string]bool
 }
@@ -50,12 +51,19 @@ func (l *endedList) add(key string) error {
 	if l.known[key] {
 		return nil
 	}
+	if l.file == nil {
+		if err := l.rewrite(); err != nil {
+			return err
+		}
+	}
 	if _, err := l.file.WriteString(key + "\n"); err != nil {
-		return fmt.Errorf("ended tasks: %w", err)
+		// Half of the line may be there: the next one must not follow it.
+		return fmt.Errorf("ended tasks: %w", errors.Join(err, l.close()))
 	}
 	l.order, l.known[key] = append(l.order, key), true
 	if len(l.order) >= 2*endedMax {
-		return l.rewrite()
+		// The key is safe whether or not this works; the next add tries again.
+		_ = l.rewrite()
 	}
 	return nil
 }

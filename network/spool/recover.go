@@ -181,7 +181,8 @@ func replaceTail(path string, offset int64, tail []byte) (cut int64, err error) 
 		return cut, err
 	}
 	if _, err := file.WriteAt(tail, offset); err != nil {
-		return cut, err
+		// No part of it may stay: it is written again.
+		return cut, errors.Join(err, file.Truncate(offset))
 	}
 	return cut, file.Sync()
 }
