@@ -77,7 +77,7 @@ func runAction(env *Env, c *cli.Context) error {
 	err = runner.Run(c.Context)
 	cancel()
 	background.Wait()
-	if errors.Is(err, supervisor.ErrKilled) {
+	if errors.Is(err, supervisor.ErrKilled) || errors.Is(err, assembly.ErrUnsent) {
 		return fmt.Errorf("stopped at once: %w", err)
 	}
 	if err == nil {

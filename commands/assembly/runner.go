@@ -25,6 +25,9 @@ import (
 // reported. The rest stays on disk for the next start.
 const sendPatience = 30 * time.Second
 
+// ErrUnsent is Run's error when somebody would not wait for the sending.
+var ErrUnsent = errors.New("the next start sends what servers do not have yet of the jobs")
+
 // JobVerb is the hidden verb that runs a job process.
 const JobVerb = "job"
 
@@ -49,6 +52,7 @@ type Runner struct {
 	launcher   *launch.Launcher
 	supervisor *supervisor.Supervisor
 	reload     chan supervisor.ReloadRequest
+	stop       <-chan supervisor.StopRequest
 	done       chan struct{} // closed when Run returns
 	reporting  atomic.Pointer[common.ReportingConfig]
 	log        logrus.FieldLogger
@@ -65,7 +69,7 @@ func New(o Options) (*Runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Runner{state: dir, reload: make(chan supervisor.ReloadRequest), done: make(chan struct{}), log: o.Log}
+	r := &Runner{state: dir, reload: make(chan supervisor.ReloadRequest), stop: o.Stop, done: make(chan struct{}), log: o.Log}
 	r.reporting.Store(&o.Config.Reporting)
 	reports := newReportMetrics(o.Registerer)
 	r.sender = sender.New(sender.Options{Config: o.Config.Reporting, Log: o.Log, Observe: reports.observe})
@@ -92,18 +96,48 @@ func New(o Options) (*Runner, error) {
 
 // Run serves until it is told to stop and its jobs have ended, then sends what
 // is left for up to 30 seconds and gives the state directory up. The error is
-// supervisor.ErrKilled when job processes were killed.
+// supervisor.ErrKilled when job processes were killed, and ErrUnsent when the
+// sending was not waited for.
 func (r *Runner) Run(ctx context.Context) error {
 	err := r.supervisor.Run(ctx)
 	close(r.done)
-	patience := sendPatience
 	if errors.Is(err, supervisor.ErrKilled) {
-		patience = 0 // whoever asks a third time wants it now
+		return errors.Join(err, r.close(0)) // whoever asks a third time wants it now
 	}
-	if stats := r.sender.Stats(); stats.Jobs > 0 && patience > 0 {
-		r.log.WithFields(logrus.Fields{"jobs": stats.Jobs, "rows": stats.Rows}).Infof("Sending what is left, for up to %s", patience)
+	return errors.Join(err, r.send(), r.close(0))
+}
+
+// send sends what is left. As before, the third signal ends the waiting.
+func (r *Runner) send() error {
+	stats := r.sender.Stats()
+	if stats.Jobs == 0 {
+		return nil
 	}
-	return errors.Join(err, r.close(patience))
+	r.log.WithFields(logrus.Fields{"jobs": stats.Jobs, "rows": stats.Rows}).Infof("Sending what is left, for up to %s", sendPatience)
+	ctx, cancel := context.WithTimeout(context.Background(), sendPatience)
+	defer cancel()
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		r.sender.Close(ctx)
+	}()
+	phase, requests := r.supervisor.Phase(), r.stop
+	for {
+		select {
+		case <-sent:
+			return nil
+		case req, ok := <-requests:
+			if !ok {
+				requests = nil
+				continue
+			}
+			if phase = phase.After(req); phase == supervisor.Killing {
+				cancel()
+				<-sent
+				return ErrUnsent
+			}
+		}
+	}
 }
 
 // Reload makes a configuration the present one; one that carries an error

@@ -37,8 +37,8 @@ func (p Phase) String() string {
 	return [...]string{"running", "draining", "draining with a timeout", "cancelling jobs", "killing jobs"}[p]
 }
 
-// after is the phase that a request leads to.
-func (p Phase) after(req StopRequest) Phase {
+// After is the phase that a request leads to.
+func (p Phase) After(req StopRequest) Phase {
 	switch req {
 	case StopDrain:
 		return max(p, Draining)
@@ -77,7 +77,7 @@ func (s *Supervisor) watchStop(ctx context.Context, told context.Context) error 
 				requests = nil
 				continue
 			}
-			next = phase.after(req)
+			next = phase.After(req)
 		case <-toldDone:
 			toldDone = nil
 			next = max(phase, Cancelling)

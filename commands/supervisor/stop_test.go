@@ -28,7 +28,7 @@ func TestRequestsLeadThroughThePhases(t *testing.T) {
 	} {
 		phase := Running
 		for i, req := range c.requests {
-			if phase = phase.after(req); phase != c.want[i] {
+			if phase = phase.After(req); phase != c.want[i] {
 				t.Errorf("%v: after request %d %s, want %s", c.requests, i, phase, c.want[i])
 			}
 		}
