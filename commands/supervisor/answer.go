@@ -42,7 +42,7 @@ type report struct {
 
 func (rep report) apply(f *feeder, now time.Time) {
 	g := rep.grant
-	r, e := g.registration, g.endpoint
+	r := g.registration
 	f.slots.idle++
 	f.closeGrant(g, now)
 	f.countAnswer(rep)
@@ -64,7 +64,6 @@ func (rep report) apply(f *feeder, now time.Time) {
 		}
 	}
 	f.judge(rep, r, now)
-	r.epoch = e.epoch
 	f.settle(r, now)
 }
 
@@ -93,10 +92,14 @@ func (f *feeder) closeGrant(g *grant, now time.Time) {
 // judge decides when the registration polls next, and with which version.
 func (f *feeder) judge(rep report, r *registration, now time.Time) {
 	r.backlog = false
+	if rep.outcome == outcomeTask || rep.outcome == outcomeEmpty {
+		f.fullMachine = false
+	}
 	switch rep.outcome {
 	case outcomeTask:
 		f.well(r)
 		f.requeueRunner(r, now)
+		r.epoch = rep.grant.epoch
 	case outcomeDeclared:
 		f.well(r)
 		r.declared, r.capabilities = true, rep.declared.Capabilities
@@ -104,13 +107,14 @@ func (f *feeder) judge(rep report, r *registration, now time.Time) {
 		f.dueAt(r, now, 0)
 	case outcomeEmpty:
 		f.well(r)
-		r.version = rep.version
+		r.version, r.epoch = rep.version, rep.grant.epoch
 		f.dueAfterEmpty(r, rep.grant.sent, now)
 	case outcomeDuplicate:
 		f.well(r)
 		r.forgetVersion()
 		f.dueAfterEmpty(r, rep.grant.sent, now)
 	case outcomeNoRoom:
+		f.noRoom(rep)
 		wait := backoff.Jitter(r.interval(f.set, now), jitter, f.rand)
 		f.dueAt(r, now.Add(wait), wait)
 	case outcomeSkipped:
@@ -121,7 +125,6 @@ func (f *feeder) judge(rep report, r *registration, now time.Time) {
 	case outcomeRefused:
 		f.judgeRefusal(rep, r, now)
 	}
-	f.metrics.backoff(f.longestRetry())
 }
 
 // judgeRefusal is judge for a call that failed.

@@ -73,7 +73,7 @@ type endpoint struct {
 	hung      bool      // and these polls take long
 	probeAt   time.Time // when the next of them may start
 	retry     *backoff.Backoff
-	epoch     int // grows when it answers again
+	epoch     int // grows when it answers again: versions from before are not trusted
 	closedTil time.Time
 }
 

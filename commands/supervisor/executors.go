@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"time"
-
-	"multirunner/common"
 )
 
 const (
@@ -64,11 +62,4 @@ func sameFaults(a, b map[string]error) bool {
 		}
 	}
 	return true
-}
-
-// NotDeclared gives the labels of a registration that the server is not told
-// of, since their executor does not work on this machine. faults is as
-// CheckExecutors gives it.
-func NotDeclared(runner *common.RunnerConfig, providers common.Providers, faults map[string]error) []MissingLabel {
-	return planLabels(runner, providers, faults).missing
 }

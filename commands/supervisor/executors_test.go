@@ -9,6 +9,7 @@ import (
 
 	runnerv1 "gitea.dev/actions-proto-go/runner/v1"
 	"github.com/google/go-cmp/cmp"
+	"github.com/sirupsen/logrus"
 
 	"multirunner/common"
 )
@@ -65,6 +66,9 @@ func TestARefusedExecutorMeansNoPoll(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		if n := len(s.polls("uuid-a")); n != 0 {
 			t.Errorf("%d polls without room", n)
+		}
+		if n := w.logged(logrus.WarnLevel, "until the executor has room"); n != 1 {
+			t.Errorf("logged %d times", n)
 		}
 		docker.set(nil, nil)
 		freed := time.Now()

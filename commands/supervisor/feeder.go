@@ -41,11 +41,13 @@ type feeder struct {
 	inFlight []*grant
 	pending  []*job // claimed, waiting for a worker and, most of them, for a slot
 	building map[*job]struct{}
+	lastEnd  time.Time // of a job
 
-	slots    slots
-	fair     fairness
-	phase    Phase
-	deadline time.Time // of the killing phase
+	fullMachine bool // an executor had no room, and that was logged
+	slots       slots
+	fair        fairness
+	phase       Phase
+	deadline    time.Time // of the killing phase
 }
 
 func newFeeder(set settings, log logrus.FieldLogger, metrics *Metrics, rand func() float64) *feeder {
@@ -82,6 +84,7 @@ func (f *feeder) step(now time.Time) {
 	f.stopIdleWorkers()
 	f.fair.slotsFull(f.slots.claimable() == 0, f.slots.concurrent, now)
 	f.metrics.slots(f.slots)
+	f.metrics.backoff(f.longestRetry())
 	f.metrics.oldestWait(f.oldestReady())
 }
 

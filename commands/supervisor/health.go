@@ -123,6 +123,18 @@ func (f *feeder) endpointFails(e *endpoint, g *grant, class network.Class, now t
 	}
 }
 
+// noRoom notes that an executor has no room. The first registration to meet it
+// tells.
+func (f *feeder) noRoom(rep report) {
+	log := f.logFor(rep.grant.entry).WithError(rep.err)
+	if f.fullMachine {
+		log.Debug("Not polled.")
+		return
+	}
+	f.fullMachine = true
+	log.Warn("Registrations are not polled until the executor has room again.")
+}
+
 // faulty notes something of our own that keeps a registration from polling.
 func (f *feeder) faulty(rep report, r *registration) {
 	log := f.logFor(r.entry).WithError(rep.err)

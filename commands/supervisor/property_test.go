@@ -58,8 +58,8 @@ func inChaos(t *testing.T, seed uint64, times int) {
 		registrations, servers, steps int
 		faults                        bool
 	}{
-		{1, 1, 4_000, true}, {3, 2, 8_000, true}, {12, 3, 12_000, true}, {60, 3, 8_000, false},
-		{200, 4, 12_000, true}, {600, 3, 8_000, false}, {2000, 4, 8_000, true},
+		{1, 1, 4_000, true}, {3, 2, 8_000, true}, {12, 3, 10_000, true}, {60, 3, 8_000, false},
+		{200, 4, 12_000, true}, {600, 3, 5_000, false}, {2000, 4, 5_000, true},
 	} {
 		t.Run(fmt.Sprintf("%d registrations of %d servers, faults %t", c.registrations, c.servers, c.faults), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -155,14 +155,14 @@ func (c *chaos) live(steps int) {
 
 // small worlds know servers that forget registrations: to wait until these are
 // asked again would take most of the time of a large one.
-func (c *chaos) small() bool { return len(c.all) <= 200 }
+func (c *chaos) small() bool { return len(c.all) <= 20 }
 
 // calmTime is until everybody has been asked again.
 func (c *chaos) calmTime() time.Duration {
 	if c.small() {
 		return unregisteredInterval*6/5 + 2*time.Minute
 	}
-	return 2*retryMax + 30*time.Second
+	return retryMax*6/5 + 20*time.Second
 }
 
 func (c *chaos) stepsNow() int {

@@ -93,7 +93,7 @@ type registration struct {
 
 	version    int64
 	versionAt  time.Time // when 0 was sent last
-	epoch      int       // of the endpoint, at the last answer
+	epoch      int       // of the endpoint, when the version was asked for
 	lastJob    time.Time // zero: none since the start
 	empties    int       // in a row
 	backlog    bool      // the last poll brought a job

@@ -55,6 +55,7 @@ type grant struct {
 	// The feeder's.
 	registration *registration
 	endpoint     *endpoint
+	epoch        int // the endpoint's
 	permit       bool
 	onCredit     bool      // see fairness
 	overdue      bool      // the endpoint counts it as such

@@ -51,8 +51,9 @@ func (p Phase) After(req StopRequest) Phase {
 }
 
 const (
-	// A job that was cancelled has this long: its own grace, and a minute.
-	cancelTimeout = 6 * time.Minute
+	// A job that was cancelled has this long: 5 minutes of grace, after one
+	// more its build kills it, and after another one the supervisor leaves.
+	cancelTimeout = 7 * time.Minute
 	// What killed job processes may take to be gone.
 	killTimeout = 10 * time.Second
 )

@@ -119,6 +119,7 @@ func (f *feeder) give(r *registration, permit bool, now time.Time) *grant {
 		client:       r.client,
 		declare:      !r.declared,
 		version:      r.versionToSend(now),
+		epoch:        e.epoch,
 		hold:         f.holdFor(e),
 		sent:         now,
 		registration: r,
