@@ -25,13 +25,28 @@ type Lock struct{ file *os.File }
 // somebody else holds it, in this process or another, the error satisfies
 // errors.Is(err, ErrLocked). The content of the file is not touched and stays
 // readable for others.
-func TryLock(path string) (*Lock, error) {
+func TryLock(path string) (*Lock, error) { return try(path, exclusive) }
+
+// TryShared is TryLock for a lock that any number of holders have together,
+// while nobody has it exclusively. A shared lock is not made exclusive, nor the
+// other way round: release the one and try the other.
+func TryShared(path string) (*Lock, error) { return try(path, shared) }
+
+// mode is how a lock is held.
+type mode int
+
+const (
+	exclusive mode = iota
+	shared
+)
+
+func try(path string, m mode) (*Lock, error) {
 	for {
 		file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 		if err != nil {
 			return nil, fmt.Errorf("lock: %w", err)
 		}
-		if err := tryLock(file); err != nil {
+		if err := tryLock(file, m); err != nil {
 			file.Close()
 			return nil, fmt.Errorf("lock %s: %w", path, err)
 		}

@@ -35,6 +35,38 @@ func TestASecondLockIsRefusedUntilTheFirstIsReleased(t *testing.T) {
 	}
 }
 
+func TestSharedLocksExcludeExclusiveOnesOnly(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	var holders []*Lock
+	for range 3 {
+		lock, err := TryShared(path)
+		if err != nil {
+			t.Fatalf("shared beside shared: %v", err)
+		}
+		holders = append(holders, lock)
+	}
+	for _, holder := range holders {
+		if _, err := TryLock(path); !errors.Is(err, ErrLocked) {
+			t.Fatalf("exclusive beside shared: got %v, want ErrLocked", err)
+		}
+		if err := holder.Unlock(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	only := mustLock(t, path)
+	if _, err := TryShared(path); !errors.Is(err, ErrLocked) {
+		t.Fatalf("shared beside exclusive: got %v, want ErrLocked", err)
+	}
+	if err := only.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	after, err := TryShared(path)
+	if err != nil {
+		t.Fatalf("shared after exclusive: %v", err)
+	}
+	after.Close()
+}
+
 func TestContentStaysReadableWhileLocked(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
 	lock := mustLock(t, path)
