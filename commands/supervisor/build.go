@@ -5,6 +5,7 @@ import (
 	"time"
 
 	runnerv1 "gitea.dev/actions-proto-go/runner/v1"
+	"github.com/sirupsen/logrus"
 
 	"multirunner/common"
 )
@@ -60,6 +61,7 @@ func (ev ended) apply(f *feeder, now time.Time) {
 		f.slots.running--
 	}
 	delete(f.building, ev.job)
+	f.lastEnd = now
 	r.jobs--
 	f.metrics.running(r.name(), r.jobs)
 	// Its limit may have kept it from polling. One that waits for a turn keeps
@@ -86,7 +88,8 @@ func (s *Supervisor) processJob(j *job) ended {
 	result := runnerv1.Result_RESULT_FAILURE
 	s.shielded(log, func() { result = build.Result() })
 	s.metrics.job(j.entry.runner.Name, result, time.Since(began))
-	log.WithField("result", resultName(result)).Infof("Job ended after %s.", time.Since(began).Round(time.Millisecond))
+	elapsed := time.Since(began)
+	log.WithFields(logrus.Fields{"result": resultName(result), "duration": elapsed.Seconds()}).Infof("Job ended after %s.", elapsed.Round(time.Millisecond))
 	return ended{j}
 }
 

@@ -4,11 +4,9 @@ import (
 	"sync"
 	"time"
 
-	runnerv1 "gitea.dev/actions-proto-go/runner/v1"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"multirunner/common"
-	"multirunner/network"
 )
 
 const (
@@ -22,7 +20,8 @@ var (
 	pollResults = [...]string{"task", "empty", "error"}
 	jobStatuses = [...]string{"success", "failure", "cancelled", "skipped"}
 	failures    = [...]string{"no_room", "executor", "config", "state", "start", "panic"}
-	errMethods  = [...]string{"FetchTask", "Declare"}
+	errMethods  = [...]string{"FetchTask", "Declare", "UpdateLog", "UpdateTask", "UploadSummary"}
+	slotStates  = [...]string{"idle", "polling", "running"}
 )
 
 // Metrics are the supervisor's families. A nil *Metrics measures nothing. It
@@ -36,6 +35,11 @@ type Metrics struct {
 	oldest time.Time
 	known  map[string]bool // names with series
 
+	// What was set last, so that nothing is written that is there already. The
+	// feeder's, like the methods that use them.
+	lastSlots   slots
+	lastBackoff time.Duration
+
 	polls, errors, jobs, feeds        *prometheus.CounterVec
 	failures                          *prometheus.CounterVec
 	jobSeconds, waits                 *prometheus.HistogramVec
@@ -44,6 +48,7 @@ type Metrics struct {
 	capacity, concurrent, use, retry  prometheus.Gauge
 	reloadOK, reloadTime              prometheus.Gauge
 	suspected, duplicates, permitless prometheus.Counter
+	panics                            prometheus.Counter
 	perRunner                         []interface{ Reset() }
 	dropRunner                        []interface{ DeletePartialMatch(prometheus.Labels) int }
 	registerer                        prometheus.Registerer
@@ -54,7 +59,7 @@ type Metrics struct {
 func NewMetrics(registerer prometheus.Registerer) *Metrics {
 	m := &Metrics{registerer: registerer, known: map[string]bool{}}
 	m.polls = m.counters("poll_fetch_total", "Polls by result.", "runner", "result")
-	m.errors = m.counters("client_errors_total", "Failed calls of polling by method.", "runner", "method")
+	m.errors = m.counters("client_errors_total", "Failed calls to servers by method.", "runner", "method")
 	m.jobs = m.counters("job_total", "Ended jobs by status.", "runner", "status")
 	m.feeds = m.counters("worker_feeds_total", "Turns given.", "runner")
 	m.jobSeconds = m.histograms("job_duration_seconds", "Duration of jobs.", prometheus.ExponentialBuckets(1, 2, 14), "runner")
@@ -81,6 +86,7 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 	m.suspected = m.counter("claims_lost_suspected_total", "Polls that failed after they may have been given a task.")
 	m.duplicates = m.counter("tasks_duplicate_total", "Tasks that a server sent again; they were left alone.")
 	m.permitless = m.counter("polls_without_permit_total", "Polls at servers that hang which held no slot.")
+	m.panics = m.counter("panics_total", "Panics, of which each has ended one turn, job or report, and nothing else.")
 	register(m, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "oldest_wait_seconds", Help: "How long the longest waiting registration has been due.",
 	}, m.oldestSeconds))
@@ -88,6 +94,10 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 	for _, reason := range failures {
 		m.failures.WithLabelValues(reason)
 	}
+	for _, state := range slotStates {
+		m.slotStates.WithLabelValues(state)
+	}
+	m.zeroSeries("")
 	return m
 }
 
@@ -141,13 +151,18 @@ func (m *Metrics) mode(perRunner common.Switch, registrations int) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if single != m.single {
-		for _, vec := range m.perRunner {
-			vec.Reset()
-		}
-		clear(m.known)
+	if single == m.single {
+		return
 	}
 	m.single = single
+	m.lastSlots = slots{}
+	for _, vec := range m.perRunner {
+		vec.Reset()
+	}
+	clear(m.known)
+	if !single {
+		m.zeroSeries("")
+	}
 }
 
 // label gives the value of the label runner. One that is not (or no longer)
@@ -175,6 +190,14 @@ func (m *Metrics) declareRunner(runner string, limit, jobs int) {
 	if !single {
 		return
 	}
+	m.zeroSeries(runner)
+	m.limit.WithLabelValues(runner).Set(float64(limit))
+	m.jobsRunning.WithLabelValues(runner).Set(float64(jobs))
+}
+
+// zeroSeries makes the series of a value of the label runner, so that a rate
+// has a zero to start from.
+func (m *Metrics) zeroSeries(runner string) {
 	for _, result := range pollResults {
 		m.polls.WithLabelValues(runner, result)
 	}
@@ -187,8 +210,7 @@ func (m *Metrics) declareRunner(runner string, limit, jobs int) {
 	m.feeds.WithLabelValues(runner)
 	m.jobSeconds.WithLabelValues(runner)
 	m.waits.WithLabelValues(runner)
-	m.limit.WithLabelValues(runner).Set(float64(limit))
-	m.jobsRunning.WithLabelValues(runner).Set(float64(jobs))
+	m.jobsRunning.WithLabelValues(runner)
 }
 
 // forgetRunner drops a registration's series.
@@ -205,152 +227,5 @@ func (m *Metrics) forgetRunner(runner string) {
 	}
 	for _, vec := range m.dropRunner {
 		vec.DeletePartialMatch(prometheus.Labels{"runner": runner})
-	}
-}
-
-// turn counts a turn, and how long it was waited for.
-func (m *Metrics) turn(runner string, waited time.Duration) {
-	if m == nil {
-		return
-	}
-	label := m.label(runner)
-	m.feeds.WithLabelValues(label).Inc()
-	m.waits.WithLabelValues(label).Observe(waited.Seconds())
-}
-
-// poll counts an answered poll. held leaves its duration out.
-func (m *Metrics) poll(runner, result string, elapsed time.Duration, held bool) {
-	if m == nil {
-		return
-	}
-	m.polls.WithLabelValues(m.label(runner), result).Inc()
-	if !held {
-		m.pollSeconds.Observe(elapsed.Seconds())
-	}
-}
-
-// callFailed counts a failed call.
-func (m *Metrics) callFailed(runner, method string) {
-	if m == nil {
-		return
-	}
-	m.errors.WithLabelValues(m.label(runner), method).Inc()
-}
-
-// job counts an ended job.
-func (m *Metrics) job(runner string, result runnerv1.Result, elapsed time.Duration) {
-	if m == nil {
-		return
-	}
-	label := m.label(runner)
-	m.jobs.WithLabelValues(label, resultName(result)).Inc()
-	m.jobSeconds.WithLabelValues(label).Observe(elapsed.Seconds())
-}
-
-// running sets how many jobs of a registration there are.
-func (m *Metrics) running(runner string, jobs int) {
-	if m == nil {
-		return
-	}
-	if label := m.label(runner); label != "" {
-		m.jobsRunning.WithLabelValues(label).Set(float64(jobs))
-	}
-}
-
-func (m *Metrics) failure(reason string) {
-	if m != nil {
-		m.failures.WithLabelValues(reason).Inc()
-	}
-}
-
-func (m *Metrics) slots(s slots) {
-	if m == nil {
-		return
-	}
-	m.capacity.Set(float64(s.concurrent))
-	m.concurrent.Set(float64(s.concurrent))
-	m.use.Set(float64(s.running) / float64(s.concurrent))
-	m.slotStates.WithLabelValues("idle").Set(float64(max(0, s.permits())))
-	m.slotStates.WithLabelValues("polling").Set(float64(s.polling + s.exempt))
-	m.slotStates.WithLabelValues("running").Set(float64(s.running))
-	m.mu.Lock()
-	single := m.single
-	m.mu.Unlock()
-	if !single {
-		m.jobsRunning.WithLabelValues("").Set(float64(s.running))
-	}
-}
-
-func (m *Metrics) backoff(longest time.Duration) {
-	if m != nil {
-		m.retry.Set(longest.Seconds())
-	}
-}
-
-func (m *Metrics) oldestWait(since time.Time) {
-	if m == nil {
-		return
-	}
-	m.mu.Lock()
-	m.oldest = since
-	m.mu.Unlock()
-}
-
-func (m *Metrics) oldestSeconds() float64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.oldest.IsZero() {
-		return 0
-	}
-	return time.Since(m.oldest).Seconds()
-}
-
-func (m *Metrics) reloaded(ok bool, at time.Time) {
-	if m == nil {
-		return
-	}
-	if !ok {
-		m.reloadOK.Set(0)
-		return
-	}
-	m.reloadOK.Set(1)
-	m.reloadTime.Set(float64(at.Unix()))
-}
-
-func (m *Metrics) claimSuspected() {
-	if m != nil {
-		m.suspected.Inc()
-	}
-}
-
-func (m *Metrics) duplicate() {
-	if m != nil {
-		m.duplicates.Inc()
-	}
-}
-
-func (m *Metrics) withoutPermit() {
-	if m != nil {
-		m.permitless.Inc()
-	}
-}
-
-// countAnswer counts what came of a turn.
-func (f *feeder) countAnswer(rep report) {
-	name, g := rep.grant.entry.runner.Name, rep.grant
-	switch rep.outcome {
-	case outcomeTask:
-		f.metrics.poll(name, "task", rep.elapsed, false)
-	case outcomeEmpty, outcomeDuplicate:
-		held := g.endpoint.manner == holding || rep.elapsed >= time.Duration(heldFraction*float64(g.hold))
-		f.metrics.poll(name, "empty", rep.elapsed, held)
-	case outcomeRefused:
-		f.metrics.callFailed(name, rep.method)
-		if g.declare {
-			return
-		}
-		class := f.classify(rep.err)
-		waited := class == network.ClassExpired || class == network.ClassPatience
-		f.metrics.poll(name, "error", rep.elapsed, waited)
 	}
 }

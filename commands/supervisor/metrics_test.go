@@ -12,6 +12,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"multirunner/common"
+	"multirunner/network"
 )
 
 // series gives the values of all series: name{labels} → value, or count.
@@ -127,11 +128,14 @@ func TestSeriesPerRegistrationFollowTheSetting(t *testing.T) {
 			}
 			w.run()
 			s.submit("uuid-r0", 1)
-			time.Sleep(5 * time.Minute)
+			time.Sleep(90 * time.Second)
 			got := series(t, registry)
 			name := map[bool]string{true: "r0", false: ""}[c.single]
 			if v := got["poll_fetch_total{result=task,runner="+name+"}"]; v != 1 {
 				t.Errorf("%s with %d: task polls of runner %q = %v", c.setting, c.registrations, name, v)
+			}
+			if v, ok := got["job_total{runner="+name+",status=cancelled}"]; !ok || v != 0 {
+				t.Errorf("%s with %d: no zero series of cancelled jobs", c.setting, c.registrations)
 			}
 			if !c.single && len(got) > 60 {
 				t.Errorf("%s with %d: %d series", c.setting, c.registrations, len(got))
@@ -159,6 +163,37 @@ func TestHeldPollsAreNotObserved(t *testing.T) {
 	})
 }
 
+// Gitea ends a held poll by its own deadline: that is an empty answer, and no
+// error, from a server that is known to hold.
+func TestAHoldThatTheServerEndsIsAnEmptyPoll(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	f := newFeeder(settingsOf(common.DefaultConfig()), nil, NewMetrics(registry), nil)
+	f.classify = classify
+	e := &endpoint{manner: holding, answered: true}
+	g := &grant{entry: &entry{runner: &common.RunnerConfig{Name: "a"}}, endpoint: e, hold: 15 * time.Second}
+	expired := report{grant: g, outcome: outcomeRefused, method: "FetchTask", err: classError{network.ClassExpired}, elapsed: 15 * time.Second}
+	f.countAnswer(expired)
+	got := series(t, registry)
+	if got["poll_fetch_total{result=empty,runner=}"] != 1 || got["client_errors_total{method=FetchTask,runner=}"] != 0 {
+		t.Errorf("of a server that holds: %v", got)
+	}
+	e.manner = prompt
+	f.countAnswer(expired)
+	got = series(t, registry)
+	if got["poll_fetch_total{result=error,runner=}"] != 1 || got["client_errors_total{method=FetchTask,runner=}"] != 1 {
+		t.Errorf("of a server that does not: %v", got)
+	}
+	e.manner = holding
+	f.countAnswer(report{grant: g, outcome: outcomeTask, elapsed: 12 * time.Second})
+	if got = series(t, registry); got["poll_fetch_duration_seconds{}"] != 0 {
+		t.Errorf("%v observed of polls that were held", got["poll_fetch_duration_seconds{}"])
+	}
+	f.countAnswer(report{grant: g, outcome: outcomeTask, elapsed: 30 * time.Millisecond})
+	if got = series(t, registry); got["poll_fetch_duration_seconds{}"] != 1 {
+		t.Error("a quick answer with a task is not observed")
+	}
+}
+
 func TestSnapshotTellsOfEachRegistration(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 73)
@@ -180,7 +215,7 @@ func TestSnapshotTellsOfEachRegistration(t *testing.T) {
 		if b.Health != HealthWell || b.LastOutcome != "empty" || !b.NextPoll.After(time.Now()) || b.Version != 1 {
 			t.Errorf("b: %+v", b)
 		}
-		if len(status.Jobs) != 1 || status.Jobs[0].TaskID != id || status.Jobs[0].Executor != "shell" || status.Jobs[0].Label != "linux:host" {
+		if len(status.Jobs) != 1 || status.Jobs[0].TaskID != id || status.Jobs[0].State != JobRunning || status.Jobs[0].Executor != "shell" || status.Jobs[0].Label != "linux:host" {
 			t.Errorf("jobs: %+v", status.Jobs)
 		}
 		if status.Running != 1 || status.Phase != "running" || status.Endpoints[0].Manner != "prompt" {

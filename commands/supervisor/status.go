@@ -62,10 +62,21 @@ type JobStatus struct {
 	Runner   string    `json:"runner"`
 	URL      string    `json:"url"`
 	TaskID   int64     `json:"task_id"`
+	State    JobState  `json:"state"`
+	Stage    string    `json:"stage,omitempty"` // for whoever knows it to fill in
 	Label    string    `json:"label"`
 	Executor string    `json:"executor"`
-	Since    time.Time `json:"since"`
+	Since    time.Time `json:"since,omitzero"` // of its slot
 }
+
+// JobState is how far a job is.
+type JobState string
+
+const (
+	JobWaiting  JobState = "waiting"  // claimed, no slot is free
+	JobStarting JobState = "starting" // its process is being started
+	JobRunning  JobState = "running"
+)
 
 // Snapshot asks the supervisor what it is doing.
 func (s *Supervisor) Snapshot(ctx context.Context) (Status, error) {
@@ -82,6 +93,8 @@ func (s *Supervisor) Snapshot(ctx context.Context) (Status, error) {
 		return status, nil
 	case <-s.done:
 		return Status{}, ErrNotRunning
+	case <-ctx.Done():
+		return Status{}, ctx.Err()
 	}
 }
 
@@ -110,12 +123,26 @@ func (f *feeder) status(now time.Time) Status {
 	}
 	slices.SortFunc(status.Endpoints, func(a, b EndpointStatus) int { return cmp.Compare(a.URL, b.URL) })
 	for j := range f.building {
-		status.Jobs = append(status.Jobs, JobStatus{
-			Runner: j.entry.runner.Name, URL: j.entry.id.URL, TaskID: j.task.GetId(),
-			Label: j.choice.Label.String(), Executor: j.choice.Executor, Since: j.since,
-		})
+		status.Jobs = append(status.Jobs, j.status())
 	}
 	slices.SortFunc(status.Jobs, func(a, b JobStatus) int { return a.Since.Compare(b.Since) })
+	for _, j := range f.pending {
+		status.Jobs = append(status.Jobs, j.status())
+	}
+	return status
+}
+
+func (j *job) status() JobStatus {
+	status := JobStatus{
+		Runner: j.entry.runner.Name, URL: j.entry.id.URL, TaskID: j.task.GetId(), State: JobRunning,
+		Label: j.choice.Label.String(), Executor: j.choice.Executor, Since: j.since,
+	}
+	switch {
+	case j.since.IsZero():
+		status.State = JobWaiting
+	case j.build == nil && j.choice.Executor == "":
+		status.State = JobStarting
+	}
 	return status
 }
 

@@ -133,6 +133,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		{"stop", func(inner context.Context) error { return s.watchStop(inner, ctx) }},
 		{"config", s.updateConfig},
 		{"executors", s.watchExecutors},
+		{"heartbeat", s.heartbeat},
 	}
 	err := runActors(s.values, actors)
 	if s.Phase() == Killing {
