@@ -151,7 +151,7 @@ func TestIdleIntervalFollowsTheNumberOfRegistrations(t *testing.T) {
 	for _, c := range []struct {
 		registrations int
 		want          time.Duration
-	}{{1, 3 * time.Second}, {20, 5 * time.Second}, {180, 45 * time.Second}, {400, 45 * time.Second}} {
+	}{{1, 3 * time.Second}, {20, 5 * time.Second}, {180, 45 * time.Second}} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, 6)
 			w.config.Concurrent = 4
