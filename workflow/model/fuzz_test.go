@@ -100,7 +100,7 @@ func FuzzTextsSurviveAPayload(f *testing.F) {
 				if err != nil {
 					t.Fatalf("%q cannot be written: %v", text, err)
 				}
-				back, err := load("x", data)
+				back, err := load("x", "a workflow", data)
 				if err != nil {
 					t.Fatalf("%q cannot be read: %v\n%s", text, err, data)
 				}

@@ -38,7 +38,7 @@ func block(lines ...string) string {
 // value parses one value as a job's env, so that it may be anything.
 func value(t *testing.T, source string) Value {
 	t.Helper()
-	root, err := load("x.yml", []byte("v: "+source))
+	root, err := load("x.yml", "a workflow", []byte("v: "+source))
 	if err != nil {
 		t.Fatalf("load: %v", err)
 	}

@@ -19,10 +19,11 @@ const (
 )
 
 // load reads one YAML document and gives its tree with aliases and merge keys
-// replaced, tags resolved, comments and anchors gone. Anchored parts are shared.
-func load(file string, data []byte) (*yaml.Node, error) {
+// replaced, tags resolved, comments and anchors gone. Anchored parts are
+// shared. what is what the document should be, for errors: "a workflow".
+func load(file, what string, data []byte) (*yaml.Node, error) {
 	if len(data) > maxSource {
-		return nil, &Error{File: file, Message: fmt.Sprintf("%d bytes are too many for a workflow, at most %d are taken", len(data), maxSource)}
+		return nil, &Error{File: file, Message: fmt.Sprintf("%d bytes are too many for %s, at most %d are taken", len(data), what, maxSource)}
 	}
 	loader, err := yaml.NewLoader(bytes.NewReader(data), yaml.WithPlugin(loaderlimits.New(loaderlimits.DepthValue(maxDepth))))
 	if err != nil {
@@ -30,20 +31,20 @@ func load(file string, data []byte) (*yaml.Node, error) {
 	}
 	var doc yaml.Node
 	if err := loader.Load(&doc); errors.Is(err, io.EOF) {
-		return nil, &Error{File: file, Message: "is empty, not a workflow"}
+		return nil, &Error{File: file, Message: "is empty, not " + what}
 	} else if err != nil {
 		return nil, syntaxError(file, err)
 	}
 	var second yaml.Node
 	if err := loader.Load(&second); err == nil {
-		return nil, &Error{File: file, Line: second.Line, Message: "a second YAML document starts here, a workflow is one document"}
+		return nil, &Error{File: file, Line: second.Line, Message: "a second YAML document starts here, " + what + " is one document"}
 	} else if !errors.Is(err, io.EOF) {
 		return nil, syntaxError(file, err)
 	}
 	if doc.Kind != yaml.DocumentNode || len(doc.Content) != 1 {
-		return nil, &Error{File: file, Message: "is empty, not a workflow"}
+		return nil, &Error{File: file, Message: "is empty, not " + what}
 	}
-	c := cleaner{file: file, done: map[*yaml.Node]*cleaned{}}
+	c := cleaner{file: file, what: what, done: map[*yaml.Node]*cleaned{}}
 	root, err := c.clean(doc.Content[0])
 	if err != nil {
 		return nil, err
@@ -69,6 +70,7 @@ func syntaxError(file string, err error) error {
 // cleaner makes the tree that the rest of the package works on.
 type cleaner struct {
 	file string
+	what string
 	done map[*yaml.Node]*cleaned // anchored nodes; nil while one is being cleaned
 }
 
@@ -138,7 +140,7 @@ func (c *cleaner) cleanNode(n *yaml.Node) (*cleaned, error) {
 		got.node.Tag = tagMap
 		return got, c.cleanMapping(n, got)
 	}
-	return nil, c.errorf(n, "a kind of YAML that a workflow cannot have")
+	return nil, c.errorf(n, "a kind of YAML that %s cannot have", c.what)
 }
 
 func (c *cleaner) cleanScalar(n *yaml.Node, got *cleaned) error {

@@ -5,7 +5,7 @@ package model
 // or Errors, so errors.As finds an *Error. Keys that the language does not have
 // are Warnings; needs are checked by Order only, as a payload has one job.
 func Parse(file string, data []byte) (*Workflow, error) {
-	root, err := load(file, data)
+	root, err := load(file, "a workflow", data)
 	if err != nil {
 		return nil, err
 	}

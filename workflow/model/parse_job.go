@@ -36,7 +36,7 @@ func (p *parser) job(f field) *Job {
 	j.Uses = p.want(v.Get("uses"), scalar).Text()
 	j.With = p.want(v.Get("with"), mapping|expr)
 	j.Secrets = p.want(v.Get("secrets"), scalar|mapping)
-	j.Steps = p.steps(j, v.Get("steps"))
+	j.Steps = p.steps(j.ID, v.Get("steps"))
 	p.jobWork(j, v, unknown)
 	for _, part := range v.fields() {
 		if part.key != "if" && part.key != "steps" {

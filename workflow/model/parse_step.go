@@ -3,7 +3,8 @@ package model
 import "strings"
 
 // steps drops empty entries, as the server does, so that steps are counted alike.
-func (p *parser) steps(j *Job, v Value) []*Step {
+// job is the one that they belong to, "" for the steps of an action.
+func (p *parser) steps(job string, v Value) []*Step {
 	var steps []*Step
 	ids := map[string]int{}
 	for _, item := range p.want(v, list).Items() {
@@ -11,7 +12,7 @@ func (p *parser) steps(j *Job, v Value) []*Step {
 			p.warn(item.Errorf("is empty and left out"))
 			continue
 		}
-		at := &place{file: p.file, job: j.ID, step: len(steps) + 1}
+		at := &place{file: p.file, job: job, step: len(steps) + 1}
 		step := p.step(Value{node: item.node, at: at})
 		step.Index = len(steps)
 		steps = append(steps, step)
@@ -33,7 +34,11 @@ func (p *parser) step(v Value) *Step {
 		p.fault(v, `must be a mapping with "run" or "uses", not %s`, kindName(v.node))
 		return s
 	}
-	unknown := p.unknown(v, stepKeys)
+	keys := stepKeys
+	if p.composite {
+		keys = compositeStepKeys
+	}
+	unknown := p.unknown(v, keys)
 	s.ID = p.want(v.Get("id"), scalar).Text()
 	s.If = p.condition(v.Get("if"))
 	s.Name = p.want(v.Get("name"), scalar)
@@ -44,7 +49,9 @@ func (p *parser) step(v Value) *Step {
 	s.Env = p.scalars(v.Get("env"))
 	s.With = p.scalars(v.Get("with"))
 	s.ContinueOnError = p.bool(v.Get("continue-on-error"))
-	s.TimeoutMinutes = p.number(v.Get("timeout-minutes"))
+	if !p.composite {
+		s.TimeoutMinutes = p.number(v.Get("timeout-minutes"))
+	}
 	for _, part := range v.fields() {
 		if part.key != "if" {
 			p.expressions(part.value)
@@ -56,6 +63,8 @@ func (p *parser) step(v Value) *Step {
 		p.fault(v, `has both "run" and "uses", a step has one of them`)
 	case s.Run.Text() == "" && s.Uses.Text() == "" && (run.IsNull() || run.IsScalar()) && (uses.IsNull() || uses.IsScalar()):
 		p.fault(v, `has neither "run" nor "uses": there is nothing to run%s`, meant("run", unknown)+meant("uses", unknown))
+	case p.composite && s.Run.Text() != "" && v.Get("shell").IsNull():
+		p.fault(v, `"run" has no "shell": in a composite action it needs one, such as "shell: bash"%s`, meant("shell", unknown))
 	}
 	return s
 }

@@ -18,6 +18,9 @@ var (
 	stepKeys = []string{
 		"id", "if", "name", "uses", "run", "working-directory", "shell", "with", "env", "continue-on-error", "timeout-minutes",
 	}
+	compositeStepKeys = []string{
+		"id", "if", "name", "uses", "run", "working-directory", "shell", "with", "env", "continue-on-error",
+	}
 	strategyKeys  = []string{"matrix", "fail-fast", "max-parallel"}
 	defaultsKeys  = []string{"run"}
 	runKeys       = []string{"shell", "working-directory"}
@@ -35,9 +38,10 @@ const maxFaults = 20
 // parser collects what it finds wrong and goes on, so that one run of the
 // program shows all faults.
 type parser struct {
-	file     string
-	faults   Errors
-	warnings []*Error
+	file      string
+	composite bool // the steps are those of a composite action
+	faults    Errors
+	warnings  []*Error
 }
 
 func (p *parser) fault(v Value, format string, args ...any) {
