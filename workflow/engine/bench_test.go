@@ -27,7 +27,7 @@ func BenchmarkOutput(b *testing.B) {
 		for i := range 20 {
 			t.masker.Add(fmt.Sprintf("number-%d-of-the-benchmark", i))
 		}
-		out := newStepOutput(newStepRun(t.job, &phase{step: newStep(nil, -1, "x", nil)})).stream()
+		out := newStepOutput(newStepRun(t.job, &phase{step: newStep(nil, t.job.frame, -1, "x", nil)})).stream()
 		for from := 0; from < len(data); from += chunk {
 			out.Write(data[from:min(from+chunk, len(data))])
 		}

@@ -150,18 +150,19 @@ func (r *stepRun) takeSummary(ctx context.Context, name string) error {
 		r.job.rows.fault(fmt.Sprintf("The step's summary is left out: %v (at most %s are taken)", err, sizeText(maxSummary)))
 		return nil
 	}
-	if len(data) == 0 || r.step.index < 0 {
+	step := r.step.top()
+	if len(data) == 0 || step.index < 0 {
 		return nil
 	}
 	text := strings.ToValidUTF8(filecommand.Text(data), "\uFFFD")
-	// A step's phases have one summary together.
-	summary := append(r.step.summary, r.job.masker.Mask(text)...)
+	// A step's phases, and the steps of its action, have one summary together.
+	summary := append(step.summary, r.job.masker.Mask(text)...)
 	if len(summary) > maxSummary {
 		r.job.rows.fault(fmt.Sprintf("The step's summary is left out: it is larger than %s", sizeText(maxSummary)))
 		return nil
 	}
-	r.step.summary = summary
-	if err := r.job.trace.Summary(r.step.index, summary); err != nil {
+	step.summary = summary
+	if err := r.job.trace.Summary(step.index, summary); err != nil {
 		r.job.log.WithError(err).Error("A step's summary could not be kept")
 	}
 	return nil

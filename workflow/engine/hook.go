@@ -31,7 +31,7 @@ func (j *Job) runHook(h hook) {
 		return
 	}
 	w := hookWork{h, script}
-	j.runPhase(&phase{part: partHook, step: newStep(nil, -1, h.name, w), condition: w.wanted, do: w.main})
+	j.runPhase(&phase{part: partHook, step: newStep(nil, j.frame, -1, h.name, w), condition: w.wanted, do: w.main})
 }
 
 type hookWork struct {

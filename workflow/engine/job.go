@@ -65,7 +65,7 @@ type Job struct {
 	fault  string     // what failed first, for operators
 	env    *variables // of workflow and job, and what steps added
 	path   []string   // directories that steps put before PATH, the last one first
-	steps  []*step
+	frame  *frame     // the steps of the job
 	posts  []*phase // the last one runs first
 	now    Snapshot
 }
@@ -75,7 +75,7 @@ func New(o Options) *Job {
 	j := &Job{
 		spec: o.Spec, task: o.Task, executor: o.Executor, trace: o.Trace,
 		masker: o.Masker, log: o.Log, machine: o.Machine, kindOf: kindOf,
-		base: context.Background(), stop: newStopper(), result: success,
+		base: context.Background(), stop: newStopper(), result: success, frame: new(frame),
 	}
 	if j.machine == (MachineInfo{}) {
 		j.machine = LocalMachine()

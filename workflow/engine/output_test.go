@@ -54,7 +54,7 @@ func TestLongLinesBecomeRowsOfAtMost64KiB(t *testing.T) {
 	// "ä" has two bytes, and the first row would end within one.
 	b := newBench(t, steps("- run: out x"))
 	b.build()
-	out := newStepOutput(newStepRun(b.job, &phase{step: newStep(nil, -1, "x", nil)})).stream()
+	out := newStepOutput(newStepRun(b.job, &phase{step: newStep(nil, b.job.frame, -1, "x", nil)})).stream()
 	line := "x" + strings.Repeat("ä", 100_000)
 	out.Write([]byte(line + "\n"))
 	if got := strings.Join(b.trace.rows, ""); got != line {
@@ -75,7 +75,7 @@ func looseOutput(t *testing.T) (*bench, *stepOutput) {
 	b := newBench(t, steps("- run: out x"))
 	b.build()
 	b.masker.Add("s3cr3t-value")
-	return b, newStepOutput(newStepRun(b.job, &phase{step: newStep(nil, -1, "x", nil)}))
+	return b, newStepOutput(newStepRun(b.job, &phase{step: newStep(nil, b.job.frame, -1, "x", nil)}))
 }
 
 func TestALineOfManyMegabytesIsLoggedWhileItGrows(t *testing.T) {
@@ -220,7 +220,7 @@ func FuzzLines(f *testing.F) {
 			b := newBench(t, "x")
 			b.build()
 			b.masker.Add("s3cr3t-value")
-			out := newStepOutput(newStepRun(b.job, &phase{step: newStep(nil, -1, "x", nil)})).stream()
+			out := newStepOutput(newStepRun(b.job, &phase{step: newStep(nil, b.job.frame, -1, "x", nil)})).stream()
 			for from := 0; from < len(text); from += piece {
 				out.Write([]byte(text[from:min(from+piece, len(text))]))
 			}

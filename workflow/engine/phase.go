@@ -40,12 +40,12 @@ func (s *step) phase(part part, condition func(expression.Scope) (bool, error), 
 // registered, the last one first.
 func (j *Job) runSteps() {
 	j.set(func(s *Snapshot) { s.Phase = PhaseSteps })
-	for _, s := range j.steps {
-		if w, ok := s.work.(preWork); ok {
+	for _, s := range j.frame.steps {
+		if w, ok := s.work.(preWork); ok && w.hasPre() {
 			j.runPhase(s.phase(partPre, w.preIf, w.pre))
 		}
 	}
-	for _, s := range j.steps {
+	for _, s := range j.frame.steps {
 		j.runPhase(s.phase(partMain, s.def.If.EvalCondition, s.work.main))
 	}
 	for p := j.popPost(); p != nil; p = j.popPost() {
@@ -53,17 +53,22 @@ func (j *Job) runSteps() {
 	}
 }
 
-// registerPost puts a step's post phase on the stack, once.
+// registerPost makes a step's post phase one that is to come, once: on the
+// job's stack, or among those that the post phase of the composite action
+// around it runs.
 func (j *Job) registerPost(p *phase) {
-	w, ok := p.step.work.(postWork)
-	if !ok || p.part == partPost {
+	if w, ok := p.step.work.(postWork); !ok || !w.hasPost() || p.part == partPost {
 		return
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if !p.step.hasPost {
-		p.step.hasPost = true
-		j.posts = append(j.posts, p.step.phase(partPost, w.postIf, w.post))
+	for s := p.step; !s.hasPost; s = s.frame.outer {
+		s.hasPost = true
+		if !s.embedded() {
+			w := s.work.(postWork)
+			j.posts = append(j.posts, s.phase(partPost, w.postIf, w.post))
+			return
+		}
 	}
 }
 

@@ -17,6 +17,10 @@ type fakeAction struct {
 	def *model.Step
 }
 
+func (a fakeAction) hasPre() bool { return !strings.Contains(a.def.Run.Text(), "post-only") }
+
+func (a fakeAction) hasPost() bool { return true }
+
 func (a fakeAction) preIf(expression.Scope) (bool, error) { return true, nil }
 
 func (a fakeAction) postIf(scope expression.Scope) (bool, error) {
@@ -43,23 +47,11 @@ func (a fakeAction) pre(ctx context.Context, r *stepRun) result  { return a.part
 func (a fakeAction) main(ctx context.Context, r *stepRun) result { return a.part(ctx, r, "main") }
 func (a fakeAction) post(ctx context.Context, r *stepRun) result { return a.part(ctx, r, "post") }
 
-// postOnly hides the pre part.
-type postOnly struct{ a fakeAction }
-
-func (p postOnly) postIf(s expression.Scope) (bool, error)     { return p.a.postIf(s) }
-func (p postOnly) main(ctx context.Context, r *stepRun) result { return p.a.main(ctx, r) }
-func (p postOnly) post(ctx context.Context, r *stepRun) result { return p.a.post(ctx, r) }
-
 // actions makes a bench whose steps are fake actions; those whose text has
 // post-only have no pre part.
 func actions(t *testing.T, list string) *bench {
 	b := newBench(t, steps(list))
-	b.build().kindOf = func(def *model.Step) work {
-		if strings.Contains(def.Run.Text(), "post-only") {
-			return postOnly{fakeAction{def: def}}
-		}
-		return fakeAction{def: def}
-	}
+	b.build().kindOf = func(def *model.Step) work { return fakeAction{def: def} }
 	return b
 }
 

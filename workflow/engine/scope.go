@@ -16,27 +16,38 @@ const hashFilesTime = 120 * time.Second
 
 // scope gives what expressions see at a place. r is nil outside of steps.
 func (j *Job) scope(p place, r *stepRun) expression.Scope {
+	if r == nil {
+		return j.scopeIn(p, nil, j.frame)
+	}
+	return j.scopeIn(p, r, r.step.frame)
+}
+
+// scopeIn gives what expressions of a step see at a place if they stand among
+// the steps of a frame, which need not be the one that the step itself is in.
+func (j *Job) scopeIn(p place, r *stepRun, f *frame) expression.Scope {
 	return expression.Scope{
 		Contexts:  p.contexts,
-		Functions: j.functions(p),
+		Functions: j.functions(p, f),
 		Lookup: func(name string) (expression.Value, bool) {
 			if !p.has(name) {
 				return expression.Null, false
 			}
-			return j.lookup(name, r), true
+			return j.lookup(name, r, f), true
 		},
 	}
 }
 
 // lookup gives a context as it is now.
-func (j *Job) lookup(name string, r *stepRun) expression.Value {
+func (j *Job) lookup(name string, r *stepRun, f *frame) expression.Value {
 	switch name {
 	case "github", "gitea", "forge", "forgejo":
-		return j.github(r)
+		return j.github(r, f)
 	case "env":
 		return j.envContext(r)
 	case "steps":
-		return j.stepsContext()
+		return j.stepsContext(f)
+	case "inputs":
+		return j.inputsContext(f)
 	case "job":
 		return expression.NewObject(pairsOf("status", string(j.status()))...)
 	}
@@ -44,13 +55,19 @@ func (j *Job) lookup(name string, r *stepRun) expression.Value {
 }
 
 // github adds what is different in every step. Pairs that come later win.
-func (j *Job) github(r *stepRun) expression.Value {
+func (j *Job) github(r *stepRun, f *frame) expression.Value {
 	if r == nil {
 		return expression.NewObject(j.contexts.github...)
 	}
-	pairs := make([]expression.Pair, len(j.contexts.github), len(j.contexts.github)+8)
+	pairs := make([]expression.Pair, len(j.contexts.github), len(j.contexts.github)+12)
 	copy(pairs, j.contexts.github)
+	if f.embedded() {
+		pairs = append(pairs, pairsOf("action_path", f.path, "action_status", string(j.actionStatus(f)))...)
+	}
+	repository, ref := r.step.origin()
 	pairs = append(pairs, pairsOf(
+		"action_repository", repository,
+		"action_ref", ref,
 		"action", r.step.action,
 		"env", r.files.path("ENV"),
 		"path", r.files.path("PATH"),
@@ -70,27 +87,18 @@ func (j *Job) envContext(r *stepRun) expression.Value {
 	return r.env.context()
 }
 
-// stepsContext has the steps that have an id and have begun.
-func (j *Job) stepsContext() expression.Value {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	var pairs []expression.Pair
-	for _, s := range j.steps {
-		if s.begun && s.def.ID != "" {
-			pairs = append(pairs, expression.Pair{Key: s.def.ID, Value: s.value()})
-		}
-	}
-	return expression.NewObject(pairs...)
-}
-
 // functions gives the functions of a place. In a job's if the status is that of
-// the jobs it needs, in a step that of the job so far.
-func (j *Job) functions(p place) map[string]expression.Function {
+// the jobs it needs, in a step that of the job so far, and in the main part of
+// a composite action that of the action so far.
+func (j *Job) functions(p place, f *frame) map[string]expression.Function {
 	functions := make(map[string]expression.Function, 5)
 	if p.status {
 		status := j.status
-		if p.ofNeeds {
+		switch {
+		case p.ofNeeds:
 			status = j.needsStatus
+		case f.embedded() && f.part == partMain:
+			status = func() result { return j.actionStatus(f) }
 		}
 		functions["always"] = check(func() bool { return true })
 		functions["success"] = check(func() bool { return status() == success })

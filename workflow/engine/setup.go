@@ -112,8 +112,8 @@ func (j *Job) readPayload() error {
 	j.ledger.expect(len(j.def.Steps))
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.steps = j.makeSteps()
-	j.now.Job, j.now.Steps = j.def.ID, len(j.steps)
+	j.frame.steps = j.makeSteps()
+	j.now.Job, j.now.Steps = j.def.ID, len(j.frame.steps)
 	return nil
 }
 

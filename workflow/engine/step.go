@@ -17,17 +17,19 @@ type work interface {
 	main(ctx context.Context, r *stepRun) result
 }
 
-// preWork is work that also does something before the first step of the job.
+// preWork is work that may also do something before the first step of the job.
 type preWork interface {
 	work
+	hasPre() bool
 	preIf(scope expression.Scope) (bool, error)
 	pre(ctx context.Context, r *stepRun) result
 }
 
-// postWork is work that also does something after the last step, if its pre or
-// main has begun. The last one to begin is the first one to come.
+// postWork is work that may also do something after the last step, if its pre
+// or main has begun. The last one to begin is the first one to come.
 type postWork interface {
 	work
+	hasPost() bool
 	postIf(scope expression.Scope) (bool, error)
 	post(ctx context.Context, r *stepRun) result
 }
@@ -41,29 +43,47 @@ func kindOf(def *model.Step) work {
 	return usesWork{def}
 }
 
-// step is one entry of the payload's steps, or a hook.
+// step is one entry of the payload's steps or of a composite action's, or a hook.
 type step struct {
 	def    *model.Step // nil for a hook
-	index  int         // in the payload, from 0; -1 for a hook
+	frame  *frame      // that it stands in
+	index  int         // of the payload's step that it belongs to, from 0; -1 for a hook
 	action string      // github.action
 	work   work
 
-	summary []byte // of all phases so far, masked
+	summary []byte // of all phases so far, masked; a step of the job has it for those within
 
 	// Guarded by Job.mu.
 	begun      bool
-	hasPost    bool       // its post phase is waiting
+	hasPost    bool       // its post phase is to come
 	outputs    *variables // names ignore case
 	state      *variables
 	outcome    result
 	conclusion result
 }
 
-func newStep(def *model.Step, index int, action string, w work) *step {
+func newStep(def *model.Step, f *frame, index int, action string, w work) *step {
 	return &step{
-		def: def, index: index, action: action, work: w,
+		def: def, frame: f, index: index, action: action, work: w,
 		outputs: newVariables(true, 0), state: newVariables(true, 0),
 	}
+}
+
+// embedded tells whether the step is one of a composite action.
+func (s *step) embedded() bool { return s.frame.embedded() }
+
+// top gives the step of the job that this one belongs to.
+func (s *step) top() *step {
+	for s.embedded() {
+		s = s.frame.outer
+	}
+	return s
+}
+
+// origin tells where the action comes from that the step uses or that it is a
+// part of: owner/name and ref, "" for what lies in the workspace.
+func (s *step) origin() (repository, ref string) {
+	return "", ""
 }
 
 // value is the step's entry of the steps context. Job.mu is held.
@@ -94,7 +114,7 @@ func (j *Job) makeSteps() []*step {
 				action = fmt.Sprintf("%s_%d", action, seen[action])
 			}
 		}
-		steps[i] = newStep(def, i, action, j.kindOf(def))
+		steps[i] = newStep(def, j.frame, i, action, j.kindOf(def))
 	}
 	return steps
 }
