@@ -66,7 +66,7 @@ type Job struct {
 	env    *variables // of workflow and job, and what steps added
 	path   []string   // directories that steps put before PATH, the last one first
 	frame  *frame     // the steps of the job
-	posts  []*phase // the last one runs first
+	posts  []*phase   // the last one runs first
 	now    Snapshot
 }
 

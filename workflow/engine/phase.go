@@ -92,7 +92,10 @@ func (j *Job) runPhase(p *phase) {
 		return
 	}
 	r := newStepRun(j, p)
-	wanted, err := r.wanted()
+	wanted, err := true, r.prepareEnv()
+	if err == nil {
+		wanted, err = r.wanted()
+	}
 	if err == nil && !wanted {
 		j.pass(p)
 		return
@@ -109,7 +112,7 @@ func (j *Job) runPhase(p *phase) {
 // open begins a phase for the outside: only a main phase is a step of the
 // protocol.
 func (j *Job) open(p *phase, r *stepRun) {
-	title := j.masker.Mask(p.step.title(r.scope(inStep)))
+	title := j.masker.Mask(p.step.title(r.scope()))
 	j.mu.Lock()
 	p.step.begun = true
 	j.now.Step, j.now.StepName = p.step.index+1, title

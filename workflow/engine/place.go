@@ -3,7 +3,7 @@ package engine
 import "slices"
 
 // place is somewhere in a workflow where expressions may stand: which contexts
-// and functions are available there (GitHub: workflow-v1.0.json).
+// and functions are available there (GitHub: workflow-v1.0.json and action_yaml.json).
 type place struct {
 	contexts []string
 	status   bool // success(), failure(), cancelled(), always()
@@ -18,10 +18,18 @@ var (
 	inJob         = at("github", "inputs", "vars", "needs", "strategy", "matrix")
 	inContainer   = at("github", "inputs", "vars", "needs", "strategy", "matrix", "env", "secrets")
 	// The job's env sees the workflow's.
-	inJobEnv     = at("github", "inputs", "vars", "needs", "strategy", "matrix", "secrets", "env")
-	inDefaults   = at("github", "inputs", "vars", "needs", "strategy", "matrix", "env")
-	inStepIf     = at("github", "inputs", "vars", "needs", "strategy", "matrix", "steps", "job", "runner", "env").withStatus().withFiles()
-	inStep       = at("github", "inputs", "vars", "needs", "strategy", "matrix", "steps", "job", "runner", "env", "secrets").withFiles()
+	inJobEnv   = at("github", "inputs", "vars", "needs", "strategy", "matrix", "secrets", "env")
+	inDefaults = at("github", "inputs", "vars", "needs", "strategy", "matrix", "env")
+	inStepIf   = at("github", "inputs", "vars", "needs", "strategy", "matrix", "steps", "job", "runner", "env").withStatus().withFiles()
+	inStep     = at("github", "inputs", "vars", "needs", "strategy", "matrix", "steps", "job", "runner", "env", "secrets").withFiles()
+	// Within a composite action there are no secrets and no needs: it is told
+	// what it needs through its inputs. GitHub has no vars there either, Gitea's
+	// own runner has.
+	inActionStepIf  = at("github", "inputs", "vars", "strategy", "matrix", "steps", "job", "runner", "env").withStatus().withFiles()
+	inActionStep    = at("github", "inputs", "vars", "strategy", "matrix", "steps", "job", "runner", "env").withFiles()
+	inActionInput   = at("github", "strategy", "matrix", "job", "runner").withFiles()
+	inActionOutputs = at("github", "strategy", "matrix", "steps", "inputs", "job", "runner", "env")
+
 	inJobOutputs = at("github", "inputs", "vars", "needs", "strategy", "matrix", "steps", "job", "runner", "env", "secrets")
 )
 

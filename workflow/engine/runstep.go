@@ -14,7 +14,7 @@ import (
 type runWork struct{ def *model.Step }
 
 func (w runWork) main(ctx context.Context, r *stepRun) result {
-	script, err := w.def.Run.EvalString(r.scope(inStep))
+	script, err := w.def.Run.EvalString(r.scope())
 	if err != nil {
 		r.job.rows.fault(err.Error())
 		return failure
@@ -42,7 +42,7 @@ func (w runWork) main(ctx context.Context, r *stepRun) result {
 
 // workingDirectory is the step's, else the job's default, else the workflow's.
 func (r *stepRun) workingDirectory(def *model.Step) (string, error) {
-	dir, err := def.WorkingDirectory.EvalString(r.scope(inStep))
+	dir, err := def.WorkingDirectory.EvalString(r.scope())
 	if err != nil || dir != "" {
 		return dir, err
 	}
@@ -51,7 +51,7 @@ func (r *stepRun) workingDirectory(def *model.Step) (string, error) {
 
 // chooseShell finds the step's shell, else that of the defaults.
 func (r *stepRun) chooseShell(ctx context.Context, def *model.Step) (shell, error) {
-	key, err := def.Shell.EvalString(r.scope(inStep))
+	key, err := def.Shell.EvalString(r.scope())
 	if err != nil {
 		return shell{}, err
 	}

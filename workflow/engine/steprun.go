@@ -15,42 +15,71 @@ type stepRun struct {
 	job    *Job
 	phase  *phase
 	step   *step
-	env    *variables // the env context; guarded by Job.mu
+	within context.Context // the phase ends with it
+	env    *variables      // the env context; guarded by Job.mu
+	own    *variables      // what the step and those around it have set of env
+	extra  []variable      // of the work, for its processes only
 	files  fileCommands
 	output *stepOutput
 }
 
-func newStepRun(j *Job, p *phase) *stepRun {
-	r := &stepRun{job: j, phase: p, step: p.step}
+// newStepRun makes the run of a phase of a step of the job, or of a hook.
+func newStepRun(j *Job, p *phase) *stepRun { return newStepRunWithin(j.stop.ends, j, p) }
+
+// newStepRunWithin makes the run of a phase that ends with ctx at the latest.
+func newStepRunWithin(ctx context.Context, j *Job, p *phase) *stepRun {
+	r := &stepRun{job: j, phase: p, step: p.step, within: ctx}
 	j.mu.Lock()
 	r.env = j.env.clone()
+	r.own = newVariables(j.machine.windows(), 0)
+	if around := p.step.frame.env; around != nil {
+		r.env.add(around)
+		r.own.add(around)
+	}
 	j.mu.Unlock()
 	r.output = newStepOutput(r)
 	return r
 }
 
-// wanted evaluates the step's env, and with it the condition (GitHub: StepsRunner.cs).
-func (r *stepRun) wanted() (bool, error) {
-	pairs, err := r.phase.env.EvalMap(r.scope(inStep))
+// prepareEnv evaluates the step's env.
+func (r *stepRun) prepareEnv() error {
+	pairs, err := r.phase.env.EvalMap(r.scope())
 	if err != nil {
-		return false, err
+		return err
 	}
 	r.job.mu.Lock()
+	defer r.job.mu.Unlock()
 	for _, p := range pairs {
 		r.env.set(p.Key, p.Value)
+		r.own.set(p.Key, p.Value)
 	}
-	r.job.mu.Unlock()
-	return r.phase.condition(r.scope(inStepIf))
+	return nil
 }
 
-// scope gives what expressions of the step see at a place.
-func (r *stepRun) scope(p place) expression.Scope { return r.job.scope(p, r) }
+// wanted evaluates the condition. It sees the step's env (GitHub: StepsRunner.cs).
+func (r *stepRun) wanted() (bool, error) { return r.phase.condition(r.ifScope()) }
+
+// scope gives what expressions of the step see in all keys but its conditions.
+func (r *stepRun) scope() expression.Scope {
+	if r.step.embedded() {
+		return r.job.scope(inActionStep, r)
+	}
+	return r.job.scope(inStep, r)
+}
+
+// ifScope gives what the step's conditions see.
+func (r *stepRun) ifScope() expression.Scope {
+	if r.step.embedded() {
+		return r.job.scope(inActionStepIf, r)
+	}
+	return r.job.scope(inStepIf, r)
+}
 
 // run does the phase's work and what always follows it, and gives how it ended
 // before continue-on-error.
 func (r *stepRun) run() result {
 	r.job.registerPost(r.phase)
-	timeout, err := r.phase.timeout.EvalMinutes(r.scope(inStep))
+	timeout, err := r.phase.timeout.EvalMinutes(r.scope())
 	if err != nil {
 		r.job.rows.fault(err.Error())
 		return failure
@@ -77,16 +106,16 @@ func (r *stepRun) work(timeout time.Duration) result {
 	return worse(ended, r.interrupted(context.Cause(ctx), timeout))
 }
 
-// bound gives the context of the phase's work: it ends with the job, at the
-// step's timeout, and when the job is cancelled and the condition does not hold
+// bound gives the context of the phase's work: it ends with what is around it,
+// at the step's timeout, and when the job is cancelled and the condition does not hold
 // any more.
 func (r *stepRun) bound(timeout time.Duration) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(r.job.stop.ends)
+	ctx, cancel := context.WithCancelCause(r.within)
 	checked := make(chan struct{})
 	unhook := context.AfterFunc(r.job.stop.cancels, func() {
 		defer close(checked)
 		r.job.protect("the condition of a step after a cancellation", func() {
-			if goOn, err := r.phase.condition(r.scope(inStepIf)); err != nil || !goOn {
+			if goOn, err := r.phase.condition(r.ifScope()); err != nil || !goOn {
 				cancel(errCancelled)
 			}
 		})
@@ -105,10 +134,16 @@ func (r *stepRun) bound(timeout time.Duration) (context.Context, func()) {
 }
 
 // interrupted tells why the phase's work was ended, and as what that counts.
+// What ended the step around it is told there.
 func (r *stepRun) interrupted(cause error, timeout time.Duration) result {
+	around := r.step.embedded() && r.within.Err() != nil
 	switch {
+	case around && errors.Is(cause, errStepTimeout):
+		return failure
+	case around && errors.Is(cause, errCancelled):
+		return cancelled
 	case errors.Is(cause, errStepTimeout):
-		r.job.rows.fault(fmt.Sprintf("The step %q has timed out after %s.", r.step.title(r.scope(inStep)), minutes(timeout)))
+		r.job.rows.fault(fmt.Sprintf("The step %q has timed out after %s.", r.step.title(r.scope()), minutes(timeout)))
 		return failure
 	case errors.Is(cause, errCancelled):
 		r.job.rows.fault("The operation was cancelled.")
@@ -121,28 +156,31 @@ func (r *stepRun) interrupted(cause error, timeout time.Duration) result {
 }
 
 // conclude ends the phase: continue-on-error makes a success of a failure, what
-// is left of failures counts for the job.
-func (r *stepRun) conclude(ended result) {
+// is left of failures counts for the job. It gives what is left.
+func (r *stepRun) conclude(ended result) result {
 	conclusion := ended
 	if ended == failure && r.continues() {
 		conclusion = success
 	}
 	j := r.job
-	if conclusion == failure {
-		j.markFailed(fmt.Sprintf("step %d (%s) failed", r.step.index+1, r.step.title(r.scope(inStep))))
+	if conclusion == failure && !r.step.embedded() {
+		j.markFailed(fmt.Sprintf("step %d (%s) failed", r.step.index+1, r.step.title(r.scope())))
 	}
 	if r.phase.part != partMain {
-		return
+		return conclusion
 	}
 	j.mu.Lock()
 	r.step.outcome, r.step.conclusion = ended, conclusion
 	j.mu.Unlock()
-	j.ledger.finish(conclusion)
+	if !r.step.embedded() {
+		j.ledger.finish(conclusion)
+	}
+	return conclusion
 }
 
 // continues evaluates continue-on-error, after the step: it may use its outputs.
 func (r *stepRun) continues() bool {
-	yes, err := r.phase.continueOnError.EvalBool(r.scope(inStep), false)
+	yes, err := r.phase.continueOnError.EvalBool(r.scope(), false)
 	if err != nil {
 		r.job.rows.fault(err.Error())
 		return false

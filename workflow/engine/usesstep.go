@@ -14,6 +14,6 @@ type usesWork struct{ def *model.Step }
 func (w usesWork) main(_ context.Context, r *stepRun) result {
 	r.job.rows.say("##[group]Run " + w.def.Uses.Text() + "\n##[endgroup]")
 	r.job.rows.fault(fmt.Sprintf("Step %d (%s) uses the action %s: this version of the runner runs no actions, only run steps.",
-		r.step.index+1, r.step.title(r.scope(inStep)), w.def.Uses.Text()))
+		r.step.index+1, r.step.title(r.scope()), w.def.Uses.Text()))
 	return failure
 }
