@@ -65,7 +65,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	log.WithFields(logrus.Fields{"registration": spec.Registration, "url": spec.URL}).Info("Job process started")
+	log.WithFields(logrus.Fields{"runner": spec.Registration, "url": spec.URL}).Info("Job process started")
 	r := &run{spec: spec, log: log}
 	if err := r.begin(); err != nil {
 		log.WithError(err).Error("Job not started")

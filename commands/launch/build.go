@@ -84,6 +84,7 @@ func (b *build) report(runner *common.RunnerConfig, resumed bool) error {
 		Capabilities: b.l.capabilitiesOf(runner.ID()),
 		Runtime:      b.runtime,
 		OnStop:       b.Stop,
+		Failed:       b.l.failed(runner.Name),
 		Initial:      sent,
 		Resumed:      resumed,
 		SaveSent:     func(s spool.Sent) error { return spool.StoreSent(b.dirs.Job, s) },

@@ -37,7 +37,10 @@ type Options struct {
 	Reporting func() common.ReportingConfig
 	// Workspace is what every job's workspace starts as.
 	Workspace common.Workspace
-	Log       logrus.FieldLogger
+	// CallFailed is told of every report of a registration that failed, by its
+	// method. It is called concurrently. May be nil.
+	CallFailed func(runner, method string)
+	Log        logrus.FieldLogger
 }
 
 // Launcher implements the supervisor's Dialer, KeyStore, ClaimStore and
@@ -185,7 +188,16 @@ func (l *Launcher) Claim(runner *common.RunnerConfig, task *runnerv1.Task) (supe
 }
 
 func (l *Launcher) log(registration string, c *state.Claim) logrus.FieldLogger {
-	return l.o.Log.WithFields(logrus.Fields{"registration": registration, "url": c.URL, "task": c.TaskID})
+	return l.o.Log.WithFields(logrus.Fields{"runner": registration, "url": c.URL, "task": c.TaskID})
+}
+
+// failed counts failed reports of a registration.
+func (l *Launcher) failed(registration string) func(method string) {
+	return func(method string) {
+		if l.o.CallFailed != nil {
+			l.o.CallFailed(registration, method)
+		}
+	}
 }
 
 // budget gives the reporting budget of a registration's server.

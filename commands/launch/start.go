@@ -193,7 +193,7 @@ func (l *Launcher) failInMemory(req supervisor.StartRequest, c spool.Closing) er
 	}
 	handle := l.o.Sender.Add(sender.Job{
 		Key: fmt.Sprintf("memory-%d", req.Task.GetId()), TaskID: req.Task.GetId(), Client: speaker, Source: memory,
-		Budget: l.budget(req.Runner), Ephemeral: req.Runner.Ephemeral,
+		Budget: l.budget(req.Runner), Ephemeral: req.Runner.Ephemeral, Failed: l.failed(req.Runner.Name),
 	})
 	l.builds.Go(func() {
 		defer memory.Close()

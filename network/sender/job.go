@@ -7,7 +7,9 @@ import (
 	"sync"
 	"time"
 
+	runnerv1 "gitea.dev/actions-proto-go/runner/v1"
 	"github.com/sirupsen/logrus"
+	"google.golang.org/protobuf/proto"
 
 	"multirunner/common"
 	"multirunner/helpers/backoff"
@@ -185,6 +187,7 @@ func (j *job) guarded(ctx context.Context, step func(context.Context) next) (tod
 	defer func() {
 		if cause := recover(); cause != nil {
 			j.log.WithField("stack", string(debug.Stack())).Errorf("bug: panic while sending: %v", cause)
+			j.sender.options.Panicked()
 			select {
 			case <-ctx.Done():
 			case <-time.After(panicPause):
@@ -243,6 +246,9 @@ func (j *job) observe(method string, call func() error) error {
 	began := time.Now()
 	err := call()
 	j.sender.options.Observe(method, time.Since(began), err)
+	if err != nil && j.Failed != nil {
+		j.Failed(method)
+	}
 	return err
 }
 
@@ -323,6 +329,18 @@ func (j *job) conclude() {
 		j.log.Warnf("dropped what was left to send (%d rows, %d outputs, %d summaries): %s", rows, len(j.outputs), len(j.summaries), j.doomed)
 	}
 	j.wake()
+}
+
+// lastState gives the last state that the spool has, or nil.
+func (j *job) lastState() *runnerv1.TaskState {
+	j.mu.Lock()
+	data := j.tail.state
+	j.mu.Unlock()
+	var state runnerv1.TaskState
+	if len(data) == 0 || proto.Unmarshal(data, &state) != nil {
+		return nil
+	}
+	return &state
 }
 
 func (j *job) stats() Stats {

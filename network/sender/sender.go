@@ -44,6 +44,8 @@ type Options struct {
 	// Observe is told of every request: "UpdateLog", "UpdateTask" or
 	// "UploadSummary". It is called concurrently. May be nil.
 	Observe func(method string, took time.Duration, err error)
+	// Panicked is told of every panic that was caught. May be nil.
+	Panicked func()
 	// Rand gives numbers in [0, 1) for the jitter of retries; nil is math/rand.
 	Rand func() float64
 }
@@ -66,6 +68,9 @@ type Job struct {
 	// OnStop is told, once a reason, that the job is to be ended. The sender
 	// goes on until the spool has its end. It must not block. May be nil.
 	OnStop func(common.StopReason)
+	// Failed is told of every request that failed, by its method as in
+	// Options.Observe. It is called concurrently, and must not block. May be nil.
+	Failed func(method string)
 	// Initial is how far the spool was delivered by an earlier sender. Resumed
 	// says that there was one, even when it stored nothing.
 	Initial spool.Sent
@@ -96,6 +101,9 @@ func New(options Options) *Sender {
 	}
 	if options.Observe == nil {
 		options.Observe = func(string, time.Duration, error) {}
+	}
+	if options.Panicked == nil {
+		options.Panicked = func() {}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Sender{
@@ -199,6 +207,21 @@ func (s *Sender) Stats() Stats {
 		sum.Behind = max(sum.Behind, one.Behind)
 	}
 	return sum
+}
+
+// Progress is how far a job is, by its spool.
+type Progress struct {
+	Key   string              // the Job's
+	State *runnerv1.TaskState // nil before the first
+}
+
+// Progress tells how far the jobs are that are being sent.
+func (s *Sender) Progress() []Progress {
+	var all []Progress
+	for _, j := range s.list() {
+		all = append(all, Progress{Key: j.Key, State: j.lastState()})
+	}
+	return all
 }
 
 // Outcome is how the delivery of a job ended.
