@@ -134,13 +134,9 @@ func (r *run) gather() string {
 }
 
 func (r *run) work(ctx context.Context, o Options) error {
-	provider, ok := o.Executors(r.family, r.log)[r.spec.Executor]
-	if !ok {
-		return fmt.Errorf("no executor %q in this runner", r.spec.Executor)
-	}
-	executor, err := provider.Create(r.spec)
+	executor, err := r.executor(o)
 	if err != nil {
-		return fmt.Errorf("executor %s: %w", r.spec.Executor, err)
+		return errors.Join(err, r.trace.Row(time.Now(), "##[error]"+err.Error()))
 	}
 	job := engine.New(engine.Options{
 		Spec: r.spec, Task: r.task, Executor: executor, Trace: r.trace, Masker: mask.New(), Log: r.log,
@@ -167,6 +163,18 @@ func (r *run) work(ctx context.Context, o Options) error {
 	<-finished
 	r.log.WithField("result", result).Info("Job ended")
 	return r.flush()
+}
+
+func (r *run) executor(o Options) (common.Executor, error) {
+	provider, ok := o.Executors(r.family, r.log)[r.spec.Executor]
+	if !ok {
+		return nil, fmt.Errorf("no executor %q in this runner", r.spec.Executor)
+	}
+	executor, err := provider.Create(r.spec)
+	if err != nil {
+		return nil, fmt.Errorf("executor %s: %w", r.spec.Executor, err)
+	}
+	return executor, nil
 }
 
 // flushPatience is how long the end of a job waits for room on a full disk.

@@ -224,13 +224,7 @@ func (b *build) deliver() {
 }
 
 // finish removes what there was of the job, once nobody needs it.
-func (b *build) finish() error {
-	var stray error
-	if info, err := job.LoadInfo(b.dirs.Job); err == nil {
-		stray = jobsock.RemoveStray(info.Socket)
-	}
-	return errors.Join(stray, b.l.o.State.Finish(b.claim))
-}
+func (b *build) finish() error { return b.l.o.State.Finish(b.claim) }
 
 // conclude closes what a job process left, once it is gone, and the slot is
 // free. closing is what is told when the job has no end.
@@ -244,14 +238,27 @@ func (b *build) conclude(closing spool.Closing) {
 		b.l.builds.Go(func() { b.concludeLater(closing) })
 	}
 	if !recovered.HadEnd {
-		b.log.WithField("bytes_cut", recovered.Cut).Warn("The job process left no result: " + closing.Reason)
+		b.log.WithFields(logrus.Fields{"bytes_cut": recovered.Cut, "output": b.lastWords()}).Warn("The job process left no result: " + closing.Reason)
 		b.sweep()
 	}
+	b.removeStray()
 	if err := rmtree.Remove(b.dirs.Build); err != nil {
 		b.log.WithError(err).Warn("Build directory not removed")
 	}
 	if b.handle != nil {
 		b.handle.Wake()
+	}
+}
+
+// removeStray removes the socket of a job process that was killed, where it
+// could not be in the job's directory.
+func (b *build) removeStray() {
+	info, err := job.LoadInfo(b.dirs.Job)
+	if err != nil {
+		return // sweep tells
+	}
+	if err := jobsock.RemoveStray(info.Socket); err != nil {
+		b.log.WithError(err).Warn("Socket of the job not removed")
 	}
 }
 

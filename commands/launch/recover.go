@@ -107,6 +107,7 @@ func (l *Launcher) abandon(left state.Left, why error) {
 	log.Error("A job of an earlier run cannot be reported, removing it; the server closes it by itself")
 	b := &build{l: l, claim: left.Claim, dirs: l.o.State.Dirs(left.Key), log: log, done: make(chan struct{})}
 	b.sweep()
+	b.removeStray()
 	if err := b.finish(); err != nil {
 		log.WithError(err).Error("What there was of the job is not removed")
 	}

@@ -25,6 +25,9 @@ import (
 // specPatience is how long a new job process may take to read its JobSpec.
 const specPatience = 30 * time.Second
 
+// outputName is the file of a job process's own output.
+const outputName = "out.log"
+
 // Start implements supervisor.Starter.
 func (l *Launcher) Start(_ context.Context, req supervisor.StartRequest) (supervisor.Build, error) {
 	b, ok := req.Claim.(*build)
@@ -84,7 +87,7 @@ func (l *Launcher) spec(b *build, req supervisor.StartRequest) (*common.JobSpec,
 
 // spawn starts the job process with the lock of its directory.
 func (b *build) spawn(req supervisor.StartRequest) (*process.Session, error) {
-	out, err := os.OpenFile(filepath.Join(b.dirs.Job, "out.log"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	out, err := os.OpenFile(filepath.Join(b.dirs.Job, outputName), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,11 @@ package launch
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"multirunner/commands/job"
@@ -38,4 +42,26 @@ func (b *build) sweep() {
 	if killed > 0 {
 		b.log.WithField("processes", killed).Info("Processes that the job left were ended")
 	}
+}
+
+// lastWordsMax is how much of the job process's own output is logged.
+const lastWordsMax = 4 << 10
+
+// lastWords gives the end of what the job process said to operators: the
+// file goes with the job.
+func (b *build) lastWords() string {
+	file, err := os.Open(filepath.Join(b.dirs.Job, outputName))
+	if err != nil {
+		return ""
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return ""
+	}
+	data, err := io.ReadAll(io.NewSectionReader(file, max(0, info.Size()-lastWordsMax), lastWordsMax))
+	if err != nil {
+		return ""
+	}
+	return strings.ToValidUTF8(strings.TrimSpace(string(data)), "?")
 }
