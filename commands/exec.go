@@ -55,8 +55,13 @@ func execAction(env *Env, c *cli.Context) error {
 		return err
 	}
 	interrupts := make(chan os.Signal, 2)
-	signal.Notify(interrupts, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(interrupts, interruptSignals()...)
 	defer signal.Stop(interrupts)
+	// So that a closed output is an error of a write, and not the end of this
+	// process and of nothing that it has started.
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, syscall.SIGPIPE)
+	defer signal.Stop(pipe)
 	o.Interrupts = interrupts
 	err = exec.Run(c.Context, o)
 	if errors.Is(err, exec.ErrFailed) {

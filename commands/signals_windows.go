@@ -12,3 +12,6 @@ func stopSignals() []os.Signal { return []os.Signal{os.Interrupt, syscall.SIGTER
 func isReload(os.Signal) bool { return false }
 
 func isDrain(os.Signal) bool { return false }
+
+// interruptSignals end `exec`.
+func interruptSignals() []os.Signal { return []os.Signal{os.Interrupt, syscall.SIGTERM} }

@@ -15,6 +15,7 @@ import (
 	"multirunner/commands/assembly"
 	"multirunner/commands/supervisor"
 	"multirunner/common"
+	"multirunner/helpers/rmtree"
 	"multirunner/network"
 	"multirunner/network/coordinator"
 )
@@ -24,7 +25,8 @@ var ErrFailed = errors.New("not all jobs succeeded")
 
 // Run runs workflows to their end. The error is ErrFailed when a job failed.
 func Run(ctx context.Context, o Options) error {
-	print := &printer{out: o.Stdout, colour: o.Colour, json: o.JSON, now: time.Now}
+	output := newOutlet(o.Stdout)
+	print := &printer{out: output, colour: o.Colour, json: o.JSON, now: time.Now}
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil {
 		return err
@@ -52,12 +54,10 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	runErr := s.run(ctx, files, event)
-	if err := s.close(); err != nil {
-		return errors.Join(runErr, err)
-	}
-	if runErr != nil {
-		return runErr
+	s.unread = output.failed
+	err = s.run(ctx, files, event)
+	if err := errors.Join(err, s.close(err != nil)); err != nil {
+		return err
 	}
 	if !print.summary(s.watcher.outcomes()) {
 		return ErrFailed
@@ -75,6 +75,7 @@ type session struct {
 	pool     *network.Pool
 	stateDir string
 	runner   *assembly.Runner
+	unread   <-chan struct{} // closed when nobody reads the output any more
 	stop     chan supervisor.StopRequest
 	ended    chan error // of the runner
 }
@@ -186,7 +187,7 @@ func (s *session) run(ctx context.Context, files []file, event map[string]any) e
 	known := false
 	var runs []int64
 	for _, f := range files {
-		request := s.request(f, repo, event)
+		request := s.submission(f, repo, event)
 		if s.o.Job != "" {
 			if f.workflow.Job(s.o.Job) == nil {
 				continue
@@ -207,7 +208,7 @@ func (s *session) run(ctx context.Context, files []file, event map[string]any) e
 	return s.show(ctx, events, runs)
 }
 
-func (s *session) request(f file, repo repository, event map[string]any) coordinator.Run {
+func (s *session) submission(f file, repo repository, event map[string]any) coordinator.Run {
 	owner, name, _ := strings.Cut(repo.Name, "/")
 	r := coordinator.Run{
 		File: f.name, Workflow: f.data, Repo: coordinator.Scope{Owner: owner, Repo: name},
@@ -221,7 +222,7 @@ func (s *session) request(f file, repo repository, event map[string]any) coordin
 }
 
 // show handles events until all runs are finished. The first interrupt cancels
-// the runs, the second kills the jobs.
+// the runs, the second kills the jobs; so does an output that nobody reads.
 func (s *session) show(ctx context.Context, events *coordinator.Subscription, runs []int64) error {
 	shown := make(chan struct{})
 	go func() {
@@ -234,7 +235,7 @@ func (s *session) show(ctx context.Context, events *coordinator.Subscription, ru
 		}
 	}()
 	interrupts := 0
-	for {
+	for unread := s.unread; ; {
 		select {
 		case <-shown:
 			return ctx.Err()
@@ -245,18 +246,24 @@ func (s *session) show(ctx context.Context, events *coordinator.Subscription, ru
 			if err == nil {
 				err = errors.New("the runner ended before the jobs")
 			}
-			return err
+			return s.unlessStopped(err)
 		case <-s.o.Interrupts:
 			interrupts++
 			s.interrupt(interrupts, runs)
+		case <-unread:
+			unread = nil
+			fmt.Fprintln(s.o.Stderr, "runner: nobody reads the output any more, killing the jobs")
+			s.request(supervisor.StopKillJobs)
 		}
 	}
 }
 
 func (s *session) interrupt(n int, runs []int64) {
 	if n > 1 {
-		fmt.Fprintln(s.o.Stderr, "runner: killing the jobs")
-		s.stop <- supervisor.StopKillJobs
+		if n == 2 {
+			fmt.Fprintln(s.o.Stderr, "runner: killing the jobs")
+		}
+		s.request(supervisor.StopKillJobs)
 		return
 	}
 	fmt.Fprintln(s.o.Stderr, "runner: cancelling, always() and post steps still run; interrupt again to kill")
@@ -267,14 +274,39 @@ func (s *session) interrupt(n int, runs []int64) {
 	}
 }
 
-// close ends the runner and removes what it made.
-func (s *session) close() error {
+// request asks the runner to end. One that was asked so often that it has not
+// heard it all yet needs no further word.
+func (s *session) request(stop supervisor.StopRequest) {
 	select {
-	case s.stop <- supervisor.StopDrain:
+	case s.stop <- stop:
 	default:
 	}
-	err := <-s.ended
-	return errors.Join(err, s.cleanUp())
+}
+
+// unlessStopped drops the errors that say no more than that the runner was
+// stopped, as it was told to be.
+func (s *session) unlessStopped(err error) error {
+	if errors.Is(err, supervisor.ErrKilled) || errors.Is(err, assembly.ErrUnsent) {
+		return nil
+	}
+	return err
+}
+
+// close ends the runner and removes what it made. Jobs that still run are
+// killed when they are not wanted, or when an interrupt comes.
+func (s *session) close(unwanted bool) error {
+	if unwanted {
+		s.request(supervisor.StopKillJobs)
+	}
+	s.request(supervisor.StopDrain)
+	for {
+		select {
+		case err := <-s.ended:
+			return errors.Join(s.unlessStopped(err), s.cleanUp())
+		case <-s.o.Interrupts:
+			s.request(supervisor.StopKillJobs)
+		}
+	}
 }
 
 func (s *session) cleanUp() error {
@@ -283,5 +315,5 @@ func (s *session) cleanUp() error {
 	if s.stateDir == "" {
 		return nil
 	}
-	return os.RemoveAll(s.stateDir)
+	return rmtree.Remove(s.stateDir)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"multirunner/helpers/ansi"
@@ -18,6 +19,25 @@ type printer struct {
 	json   bool
 	width  int // of the prefix column, grown as needed
 	now    func() time.Time
+}
+
+// outlet is the standard output. Once a write has failed nobody reads any more.
+type outlet struct {
+	io.Writer
+	failed chan struct{} // closed then
+	once   sync.Once
+}
+
+func newOutlet(out io.Writer) *outlet {
+	return &outlet{Writer: out, failed: make(chan struct{})}
+}
+
+func (o *outlet) Write(data []byte) (int, error) {
+	n, err := o.Writer.Write(data)
+	if err != nil {
+		o.once.Do(func() { close(o.failed) })
+	}
+	return n, err
 }
 
 // record is a JSON line of --json.

@@ -159,6 +159,9 @@ func (w *watcher) outcomes() []outcome {
 	var outcomes []outcome
 	for _, v := range views {
 		o := outcome{workflow: v.workflow, job: v.Name, result: v.Status.String(), took: v.took()}
+		if !v.Status.Done() {
+			o.result = coordinator.StatusFailure.String() // killed
+		}
 		for _, step := range v.task.Steps {
 			if step.Status == coordinator.StatusFailure {
 				o.failed = step.Name
