@@ -1,12 +1,14 @@
 // Package state is the supervisor's directory on disk: its lock, the claims
 // of tasks, credentials, request keys, and the memory of what has ended. The
-// layout is in docs/architecture.md; every file here is 0600, every directory
-// 0700.
+// layout is in docs/architecture.md; every file here is 0600. Directories are
+// 0700; where root runs jobs as other users, those on the way to their build
+// directories can be passed through by all, and listed by none.
 package state
 
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -67,10 +69,8 @@ func Open(root string) (*Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, sub := range []string{"", "credentials", "keys", "jobs", "builds", "actions", "tools"} {
-		if err := os.MkdirAll(filepath.Join(root, sub), 0o700); err != nil {
-			return nil, fmt.Errorf("state directory: %w", err)
-		}
+	if err := makeDirs(root, os.Geteuid() == 0); err != nil {
+		return nil, fmt.Errorf("state directory: %w", err)
 	}
 	lockPath := filepath.Join(root, "lock")
 	lock, err := flock.TryLock(lockPath)
@@ -88,6 +88,31 @@ func Open(root string) (*Dir, error) {
 		return nil, errors.Join(err, lock.Unlock())
 	}
 	return d, nil
+}
+
+// makeDirs makes what is missing; what is there keeps its mode. The tool cache
+// is made by the executor, for its user.
+func makeDirs(root string, asRoot bool) error {
+	passable := fs.FileMode(0o700)
+	if asRoot {
+		passable = 0o711
+	}
+	for _, dir := range []struct {
+		name string
+		mode fs.FileMode
+	}{{"", passable}, {"builds", passable}, {"actions", passable}, {"credentials", 0o700}, {"keys", 0o700}, {"jobs", 0o700}} {
+		path := filepath.Join(root, dir.name)
+		if _, err := os.Stat(path); err == nil {
+			continue
+		}
+		if err := os.MkdirAll(path, dir.mode); err != nil {
+			return err
+		}
+		if err := os.Chmod(path, dir.mode); err != nil { // the umask may have taken bits
+			return err
+		}
+	}
+	return nil
 }
 
 // Close gives the directory up.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"testing"
 	"time"
@@ -39,6 +40,28 @@ func TestASecondSupervisorIsRefusedWithThePIDOfTheFirst(t *testing.T) {
 	var inUse *InUseError
 	if !errors.As(err, &inUse) || inUse.PID != os.Getpid() {
 		t.Fatalf("Open = %v, want an InUseError with our pid", err)
+	}
+}
+
+func TestOnlyTheWayToBuildDirectoriesIsOpenAndOnlyUnderRoot(t *testing.T) {
+	for _, asRoot := range []bool{false, true} {
+		root := filepath.Join(t.TempDir(), "state")
+		if err := makeDirs(root, asRoot); err != nil {
+			t.Fatal(err)
+		}
+		for name, passable := range map[string]bool{"": asRoot, "builds": asRoot, "actions": asRoot, "jobs": false, "credentials": false, "keys": false} {
+			info, err := os.Stat(filepath.Join(root, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := os.FileMode(0o700)
+			if passable {
+				want = 0o711
+			}
+			if info.Mode().Perm() != want && runtime.GOOS != "windows" {
+				t.Errorf("as root %v: %q has mode %o, want %o", asRoot, name, info.Mode().Perm(), want)
+			}
+		}
 	}
 }
 
