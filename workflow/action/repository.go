@@ -40,7 +40,7 @@ func parseRepository(base, text string, full bool) (Reference, error) {
 	}
 	for _, part := range parts[:last+1] {
 		if !isWord(part) {
-			return Reference{}, fmt.Errorf("%q is not the name of an owner or a repository: they have letters, digits, and - _ .", excerpt(part))
+			return Reference{}, fmt.Errorf("%q is not the name of an owner or a repository: they have letters, digits, dashes, underscores and dots", excerpt(part))
 		}
 	}
 	r := Reference{
