@@ -3,6 +3,8 @@
 package faults
 
 import (
+	"fmt"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -75,4 +77,59 @@ func TestTheThirdSignalDoesNotWaitForAServer(t *testing.T) {
 		t.Errorf("its own end was lost:\n%s", text)
 	}
 	again.clean()
+}
+
+func TestAJobProcessThatDiesIsClosedAndCleanedUp(t *testing.T) {
+	g := newGitea(t, coordinator.Options{})
+	dir := t.TempDir()
+	writeConfig(t, dir, 1, registration(g, "a", ""))
+	r := start(t, dir)
+	marker := fmt.Sprintf("94%d", os.Getpid())
+	task := g.task(t, g.submit(t, "on: push\njobs:\n  job:\n    runs-on: linux\n    steps:\n      - run: |\n"+indent(
+		"mkdir -p $HOME/go/mod; touch $HOME/go/mod/f; chmod -R a-w $HOME/go\nsetsid sleep "+marker+" &\necho started\nsleep "+marker, 10)+
+		"      - run: echo never\n"))
+	g.logged(t, task, "started\n", 20*time.Second)
+	for _, pid := range jobProcesses(dir) {
+		syscall.Kill(pid, syscall.SIGKILL)
+	}
+	if status := g.result(t, task, 30*time.Second); status != coordinator.StatusFailure {
+		t.Errorf("status %v", status)
+	}
+	if text := g.text(task); !strings.Contains(text, "signal: killed") {
+		t.Errorf("no row says what happened:\n%s", text)
+	}
+	info, _ := g.Task(task)
+	for _, step := range info.Steps {
+		if !step.Status.Done() {
+			t.Errorf("step %s is %v", step.Name, step.Status)
+		}
+	}
+	r.clean()
+	if left := processes("sleep\x00" + marker); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+	task = g.task(t, g.submit(t, workflow("echo next")))
+	if status := g.result(t, task, 30*time.Second); status != coordinator.StatusSuccess {
+		t.Errorf("the next job: %v", status)
+	}
+}
+
+// Somebody else's SIGTERM, an operating system's for one, is a shutdown.
+func TestSIGTERMToAJobProcessEndsTheJobAsFailed(t *testing.T) {
+	g := newGitea(t, coordinator.Options{})
+	dir := t.TempDir()
+	writeConfig(t, dir, 1, registration(g, "a", ""))
+	r := start(t, dir)
+	task := g.task(t, g.submit(t, workflow("trap 'echo trapped; exit 0' INT\necho started\nwhile true; do sleep 0.1; done")))
+	g.logged(t, task, "started\n", 20*time.Second)
+	for _, pid := range jobProcesses(dir) {
+		syscall.Kill(pid, syscall.SIGTERM)
+	}
+	if status := g.result(t, task, 30*time.Second); status != coordinator.StatusFailure {
+		t.Errorf("status %v", status)
+	}
+	if text := g.text(task); !strings.Contains(text, "trapped") || !strings.Contains(text, "shutting down") {
+		t.Errorf("log:\n%s", text)
+	}
+	r.clean()
 }
