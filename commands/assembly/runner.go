@@ -13,6 +13,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"multirunner/commands/launch"
+	"multirunner/commands/metrics"
 	"multirunner/commands/state"
 	"multirunner/commands/supervisor"
 	"multirunner/common"
@@ -71,20 +72,21 @@ func New(o Options) (*Runner, error) {
 	}
 	r := &Runner{state: dir, reload: make(chan supervisor.ReloadRequest), stop: o.Stop, done: make(chan struct{}), log: o.Log}
 	r.reporting.Store(&o.Config.Reporting)
-	reports := newReportMetrics(o.Registerer)
-	r.sender = sender.New(sender.Options{Config: o.Config.Reporting, Log: o.Log, Observe: reports.observe})
-	reports.watch(o.Registerer, r.sender)
+	measured := supervisor.NewMetrics(o.Registerer)
+	r.sender = sender.New(sender.Options{
+		Config: o.Config.Reporting, Log: o.Log, Observe: metrics.NewReports(o.Registerer).Observe, Panicked: measured.Panicked,
+	})
 	r.launcher = launch.New(launch.Options{
 		State: dir, Pool: o.Pool, Sender: r.sender, Version: o.Version, Providers: o.Providers,
 		Program: program, Args: []string{JobVerb},
 		Reporting: func() common.ReportingConfig { return *r.reporting.Load() },
-		Workspace: o.Workspace, Log: o.Log,
+		Workspace: o.Workspace, CallFailed: measured.CallFailed, Log: o.Log,
 	})
 	adopted, err := r.launcher.Recover(o.Config.Runners)
 	if err == nil {
 		r.supervisor, err = supervisor.New(supervisor.Options{
 			Config: o.Config, Providers: o.Providers, Dialer: r.launcher, Keys: r.launcher, Claims: r.launcher,
-			Starter: r.launcher, Version: o.Version, Log: o.Log, Metrics: supervisor.NewMetrics(o.Registerer),
+			Starter: r.launcher, Version: o.Version, Log: o.Log, Metrics: measured,
 			Reload: r.reload, Stop: o.Stop, Adopted: adopted,
 		})
 	}

@@ -1,0 +1,29 @@
+//go:build unix
+
+package metrics
+
+import (
+	"io/fs"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// blockSize is the unit of st_blocks, whatever the file system's own is.
+const blockSize = 512
+
+// onDisk is what a file takes, which for one with holes is less than its size.
+func onDisk(info fs.FileInfo) int64 {
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		return stat.Blocks * blockSize
+	}
+	return info.Size()
+}
+
+func freeBytes(dir string) (float64, error) {
+	var stat unix.Statfs_t
+	if err := unix.Statfs(dir, &stat); err != nil {
+		return 0, err
+	}
+	return float64(stat.Bavail) * float64(stat.Bsize), nil
+}
