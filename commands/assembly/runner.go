@@ -62,6 +62,10 @@ type Runner struct {
 // New opens the state directory, closes what an earlier runner left, and makes
 // everything ready. After an error nothing is open.
 func New(o Options) (*Runner, error) {
+	// It holds the tokens of all registrations, and jobs may run as its user.
+	if err := process.HideMemory(); err != nil {
+		o.Log.WithError(err).Warn("Jobs of this process's user can read this process's memory")
+	}
 	program, err := process.Self()
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"multirunner/helpers/ansi"
 )
@@ -138,12 +139,23 @@ func (p *printer) line(job, step, text string) {
 	if step != "" {
 		prefix += " · " + step
 	}
+	prefix = oneLine(prefix)
 	if runes := []rune(prefix); len(runes) > prefixMax {
 		prefix = string(runes[:prefixMax-1]) + "…"
 	}
 	length := len([]rune(prefix))
 	p.width = max(p.width, length)
 	fmt.Fprintf(p.out, "%s%s %s %s\n", p.style(styleCyan, prefix), strings.Repeat(" ", p.width-length), p.style(styleDim, "|"), text)
+}
+
+// oneLine makes a name fit into a line: what controls a terminal is a space.
+func oneLine(name string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, ansi.Strip(name))
 }
 
 // rendered are the row prefixes that the server's log viewer draws.

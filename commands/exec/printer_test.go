@@ -51,6 +51,17 @@ func TestEveryLineCarriesJobAndStep(t *testing.T) {
 	}
 }
 
+func TestNamesStayInTheirLine(t *testing.T) {
+	var out bytes.Buffer
+	p := newTestPrinter(&out, false)
+	name := "two\nlines \x1b[31mred\x1b[0m\r"
+	p.row("ci.yml", name, name, time.Time{}, "x")
+	p.summary([]outcome{{job: name, result: "failure", failed: name}})
+	if text := out.String(); strings.Count(text, "\n") != 4 || strings.ContainsAny(text, "\r\x1b") {
+		t.Errorf("got %q", text)
+	}
+}
+
 func TestColoursOnlyWhenAskedFor(t *testing.T) {
 	for _, colour := range []bool{false, true} {
 		var out bytes.Buffer

@@ -40,7 +40,7 @@ func (p *printer) summary(outcomes []outcome) bool {
 		}
 		line := fmt.Sprintf("%s%s  %s%s  %8s", name, pad, p.result(o.result), strings.Repeat(" ", max(0, 9-len(o.result))), took)
 		if o.failed != "" {
-			line += "  failed at: " + o.failed
+			line += "  failed at: " + oneLine(o.failed)
 		}
 		fmt.Fprintln(p.out, line)
 	}
@@ -50,7 +50,7 @@ func (p *printer) summary(outcomes []outcome) bool {
 // name is the job, with its workflow where the table has several.
 func (o outcome) name(all []outcome) string {
 	if len(all) > 0 && all[0].workflow != all[len(all)-1].workflow {
-		return o.workflow + ": " + o.job
+		return oneLine(o.workflow + ": " + o.job)
 	}
-	return o.job
+	return oneLine(o.job)
 }
