@@ -57,6 +57,7 @@ func (j *Job) ending(limit time.Duration) (context.Context, func()) {
 
 // cleanUp removes what the executor made, whatever happened before.
 func (j *Job) cleanUp() {
+	defer j.releaseActions() // when no process can use them any more
 	ctx, cancel := j.ending(cleanUpTime)
 	defer cancel()
 	if err := j.executor.Cleanup(ctx); err != nil {

@@ -15,7 +15,7 @@ var prefixes = [...]string{"GITHUB_", "GITEA_", "FORGEJO_"}
 // variables (GitHub: GitHubContext.cs). The token and the event are not among
 // them.
 var exportedKeys = []string{
-	"action_path", "action_ref", "action_repository", "actor", "actor_id",
+	"actor", "actor_id",
 	"api_url", "base_ref", "event_name", "event_path", "graphql_url",
 	"head_ref", "job", "ref", "ref_name", "ref_protected", "ref_type",
 	"repository", "repository_id", "repository_owner", "repository_owner_id",
@@ -61,10 +61,11 @@ func appendTwins(list []variable, name, value string) []variable {
 }
 
 // processEnv gives the whole environment of a command of the step. Later ones
-// win: the executor's, the env context, PATH's additions, STATE_, then what
-// the runner says about the job.
+// win: the executor's, the env context, PATH's additions, STATE_, what the
+// step's work adds, then what the runner says about the job.
 func (r *stepRun) processEnv() *variables {
 	j := r.job
+	repository, ref := r.step.origin()
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	env := newVariables(j.machine.windows(), len(j.baseEnv.list)+len(r.env.list)+len(j.exported)+32)
@@ -76,6 +77,9 @@ func (r *stepRun) processEnv() *variables {
 	for _, s := range r.step.state.list {
 		env.set("STATE_"+s.name, s.value)
 	}
+	for _, v := range r.extra {
+		env.set(v.name, v.value)
+	}
 	if !env.has("CI") {
 		env.set("CI", "true")
 	}
@@ -84,6 +88,11 @@ func (r *stepRun) processEnv() *variables {
 	}
 	for _, prefix := range prefixes {
 		env.set(prefix+"ACTION", r.step.action)
+		env.set(prefix+"ACTION_REPOSITORY", repository)
+		env.set(prefix+"ACTION_REF", ref)
+		if r.step.embedded() {
+			env.set(prefix+"ACTION_PATH", r.step.frame.path)
+		}
 		for i, kind := range fileKinds {
 			env.set(prefix+kind.variable, r.files.paths[i])
 		}

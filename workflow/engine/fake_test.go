@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"os/exec"
 	"path"
 	"slices"
@@ -32,6 +33,7 @@ import (
 //	exit CODE, signal NAME, panic TEXT
 type fakeExecutor struct {
 	missing    []string                    // programs that LookPath does not find
+	nodes      map[string]string           // versions by path; nil for one node of version 20 wherever it is looked for
 	prepare    func(context.Context) error // nil for success
 	failures   map[string]error            // of methods, by name
 	baseEnv    []string
@@ -76,9 +78,17 @@ func (f *fakeExecutor) Paths() common.Paths {
 
 func (f *fakeExecutor) BaseEnv() []string { return f.baseEnv }
 
-func (f *fakeExecutor) LookPath(_ context.Context, name, _ string) (string, error) {
+func (f *fakeExecutor) LookPath(_ context.Context, name, search string) (string, error) {
 	if err := f.failures["LookPath"]; err != nil {
 		return "", err
+	}
+	if f.nodes != nil && strings.HasPrefix(name, "node") {
+		for dir := range strings.SplitSeq(search, ":") {
+			if _, ok := f.nodes[path.Join(dir, name)]; ok {
+				return path.Join(dir, name), nil
+			}
+		}
+		return "", &exec.Error{Name: name, Err: exec.ErrNotFound}
 	}
 	if slices.Contains(f.missing, name) {
 		return "", &exec.Error{Name: name, Err: exec.ErrNotFound}
@@ -135,8 +145,21 @@ func (f *fakeExecutor) writeLate() {
 	}
 }
 
+// nodeVersion answers node --version.
+func (f *fakeExecutor) nodeVersion(cmd *common.Command) bool {
+	if !strings.HasPrefix(path.Base(cmd.Path), "node") || !slices.Equal(cmd.Args, []string{"--version"}) {
+		return false
+	}
+	version := "v20.11.1"
+	if f.nodes != nil {
+		version = f.nodes[cmd.Path]
+	}
+	fmt.Fprintln(cmd.Stdout, version)
+	return true
+}
+
 // script finds the script among a command's arguments; a hook's path is one
-// itself.
+// itself. Those of actions are real files.
 func (f *fakeExecutor) script(cmd *common.Command) (string, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -149,12 +172,19 @@ func (f *fakeExecutor) script(cmd *common.Command) (string, error) {
 			return string(data), nil
 		}
 	}
+	if len(cmd.Args) == 1 && path.Ext(cmd.Args[0]) == ".js" {
+		data, err := os.ReadFile(cmd.Args[0])
+		return string(data), err
+	}
 	return "", fmt.Errorf("no such script: %s %q", cmd.Path, cmd.Args)
 }
 
 func (f *fakeExecutor) Run(ctx context.Context, cmd *common.Command) (common.ExitStatus, error) {
 	if err := f.failures["Run"]; err != nil {
 		return common.ExitStatus{}, err
+	}
+	if f.nodeVersion(cmd) {
+		return common.ExitStatus{}, nil
 	}
 	script, err := f.script(cmd)
 	if err != nil {

@@ -28,6 +28,7 @@ type bench struct {
 	spec     *common.JobSpec
 	task     *runnerv1.Task
 	machine  MachineInfo
+	source   *fakeSource // nil for none
 	job      *Job
 	result   runnerv1.Result
 }
@@ -39,7 +40,8 @@ func newBench(t testing.TB, payload string) *bench {
 		"actor": "probe", "event_name": "push", "job": "a", "ref": "refs/heads/main", "repository": "probe/demo",
 		"run_id": "7", "run_number": "3", "run_attempt": "1", "sha": "2021f9", "workflow": "x.yml", "ref_protected": false,
 		"server_url": "https://git.example.org/", "token": "task-token-0001", "gitea_runtime_token": "runtime-token-0001",
-		"event": map[string]any{"number": 42},
+		"gitea_default_actions_url": "https://actions.example.org/",
+		"event":                     map[string]any{"number": 42},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -88,10 +90,14 @@ func (b *bench) build() *Job {
 	logger, hook := logtest.NewNullLogger()
 	logger.SetLevel(logrus.DebugLevel)
 	b.log = hook
-	b.job = New(Options{
+	o := Options{
 		Spec: b.spec, Task: b.task, Executor: b.executor, Trace: b.trace,
 		Masker: b.masker, Log: logger, Machine: b.machine,
-	})
+	}
+	if b.source != nil {
+		o.Actions = b.source
+	}
+	b.job = New(o)
 	return b.job
 }
 
@@ -141,6 +147,9 @@ func (b *bench) checkTrace() {
 		if strings.Contains(row, "\n") || len(row) > 64<<10 || strings.ToValidUTF8(row, "?") != row {
 			b.t.Errorf("row %d is not one line of valid text: %.100q", i, row)
 		}
+	}
+	if b.source != nil && b.source.held != b.source.released {
+		b.t.Errorf("of %d held sets of actions %d were released", b.source.held, b.source.released)
 	}
 	if slices.Index(b.executor.calls, "Cleanup") < 0 {
 		b.t.Error("the executor was not cleaned up")

@@ -10,22 +10,27 @@ import (
 
 // hook is one of the scripts that the operator runs around every job.
 type hook struct {
-	name string // the key in the configuration
+	name     string // the key in the configuration
+	variable string // the name that GitHub gives it, in the registration's environment
 	// always tells that it runs whatever the job's status is.
 	always bool
 }
 
 var (
-	hookStarted   = hook{name: "job_started"}
-	hookCompleted = hook{name: "job_completed", always: true}
+	hookStarted   = hook{name: "job_started", variable: "ACTIONS_RUNNER_HOOK_JOB_STARTED"}
+	hookCompleted = hook{name: "job_completed", variable: "ACTIONS_RUNNER_HOOK_JOB_COMPLETED", always: true}
 )
 
-// runHook runs a hook if there is one, as a step of its own that no context
+// runHook runs a hook if there is one, the configuration's rather than the
+// environment's, as a step of its own that no context
 // shows: it may use file commands, and its failure is the job's.
 func (j *Job) runHook(h hook) {
 	script := j.spec.Hooks.JobStarted
 	if h == hookCompleted {
 		script = j.spec.Hooks.JobCompleted
+	}
+	if script == "" {
+		script = j.baseEnv.get(h.variable)
 	}
 	if script == "" {
 		return

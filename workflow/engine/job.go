@@ -16,7 +16,7 @@ import (
 	"multirunner/workflow/model"
 )
 
-// Options are what a job needs. All fields but Machine must be set.
+// Options are what a job needs. All fields but Actions and Machine must be set.
 type Options struct {
 	Spec     *common.JobSpec
 	Task     *runnerv1.Task
@@ -27,6 +27,9 @@ type Options struct {
 	Masker *mask.Masker
 	// Log is for operators: what goes wrong around the job, no output of it.
 	Log logrus.FieldLogger
+	// Actions gets the actions that steps use; nil when this runner fetches
+	// none.
+	Actions ActionSource
 	// Machine is where the executor runs commands; this machine when zero.
 	Machine MachineInfo
 }
@@ -47,6 +50,10 @@ type Job struct {
 	ledger *ledger
 	stop   *stopper
 	late   lateOutput
+
+	// Of the job's goroutine.
+	actions actionSet
+	nodes   []foundNode
 
 	// Set while the job is set up, not changed after that.
 	workflow *model.Workflow
@@ -83,6 +90,7 @@ func New(o Options) *Job {
 	j.rows = &rowLog{trace: o.Trace, masker: o.Masker, log: o.Log, limit: int64(o.Spec.OutputLimit)}
 	j.ledger = newLedger(o.Task.GetId(), o.Trace, o.Log)
 	j.late.rows = j.rows
+	j.actions = newActionSet(o.Actions)
 	j.env = newVariables(j.machine.windows(), 16)
 	j.baseEnv = newVariables(j.machine.windows(), 0)
 	j.now = Snapshot{TaskID: o.Task.GetId(), Phase: PhaseSetUp}

@@ -76,6 +76,18 @@ func (m MachineInfo) parent(path string) string {
 	return path[:max(cut, 1)]
 }
 
+// join gives a path below a directory of the job's system. below is
+// slash-separated.
+func (m MachineInfo) join(dir, below string) string {
+	if below == "" || below == "." {
+		return dir
+	}
+	if m.windows() {
+		return strings.TrimRight(dir, `/\`) + `\` + strings.ReplaceAll(below, "/", `\`)
+	}
+	return strings.TrimRight(dir, "/") + "/" + below
+}
+
 func (m MachineInfo) separators() string {
 	if m.windows() {
 		return `/\`

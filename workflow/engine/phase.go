@@ -100,18 +100,30 @@ func (j *Job) runPhase(p *phase) {
 		j.pass(p)
 		return
 	}
-	j.open(p, r)
 	if err != nil {
-		j.rows.fault(err.Error())
-		r.conclude(failure)
+		j.refuse(p, r, err)
 		return
 	}
+	j.open(p, r)
 	r.conclude(r.run())
 }
 
-// open begins a phase for the outside: only a main phase is a step of the
-// protocol.
+// refuse ends a phase that cannot begin, and gives its result.
+func (j *Job) refuse(p *phase, r *stepRun, err error) result {
+	j.open(p, r)
+	j.rows.fault(err.Error())
+	return r.conclude(failure)
+}
+
+// open begins a phase for the outside: only the main phase of a step of the job
+// is a step of the protocol.
 func (j *Job) open(p *phase, r *stepRun) {
+	if p.step.embedded() {
+		j.mu.Lock()
+		p.step.begun = true
+		j.mu.Unlock()
+		return
+	}
 	title := j.masker.Mask(p.step.title(r.scope()))
 	j.mu.Lock()
 	p.step.begun = true
@@ -130,5 +142,7 @@ func (j *Job) pass(p *phase) {
 	j.mu.Lock()
 	p.step.begun, p.step.outcome, p.step.conclusion = true, skipped, skipped
 	j.mu.Unlock()
-	j.ledger.skip(p.step.index, skipped)
+	if !p.step.embedded() {
+		j.ledger.skip(p.step.index, skipped)
+	}
 }

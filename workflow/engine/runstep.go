@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -41,19 +42,24 @@ func (w runWork) main(ctx context.Context, r *stepRun) result {
 }
 
 // workingDirectory is the step's, else the job's default, else the workflow's.
+// Steps of composite actions have no defaults.
 func (r *stepRun) workingDirectory(def *model.Step) (string, error) {
 	dir, err := def.WorkingDirectory.EvalString(r.scope())
-	if err != nil || dir != "" {
+	if err != nil || dir != "" || r.step.embedded() {
 		return dir, err
 	}
 	return r.job.defaults.workingDirectory, nil
 }
 
-// chooseShell finds the step's shell, else that of the defaults.
+// chooseShell finds the step's shell, else that of the defaults. A step of a
+// composite action must say which it wants.
 func (r *stepRun) chooseShell(ctx context.Context, def *model.Step) (shell, error) {
 	key, err := def.Shell.EvalString(r.scope())
 	if err != nil {
 		return shell{}, err
+	}
+	if key == "" && r.step.embedded() {
+		return shell{}, errors.New("shell: is empty, a run step of a composite action must name its shell")
 	}
 	if key == "" {
 		key = r.job.defaults.shell
@@ -72,14 +78,22 @@ func (r *stepRun) header(script, shell string) {
 	if shell != "" {
 		b.WriteString("\nshell: " + shell)
 	}
+	b.WriteString(r.envText())
+	b.WriteString("\n##[endgroup]")
+	r.job.rows.say(b.String())
+}
+
+// envText shows the env context.
+func (r *stepRun) envText() string {
 	r.job.mu.Lock()
-	if len(r.env.list) > 0 {
-		b.WriteString("\nenv:")
+	defer r.job.mu.Unlock()
+	if len(r.env.list) == 0 {
+		return ""
 	}
+	var b strings.Builder
+	b.WriteString("\nenv:")
 	for _, v := range r.env.list {
 		b.WriteString("\n  " + v.name + ": " + v.value)
 	}
-	r.job.mu.Unlock()
-	b.WriteString("\n##[endgroup]")
-	r.job.rows.say(b.String())
+	return b.String()
 }

@@ -48,6 +48,9 @@ func (j *Job) setUp() error {
 	if err := j.prepare(); err != nil {
 		return err
 	}
+	if err := j.prepareActions(); err != nil {
+		return err
+	}
 	return j.finishSetUp()
 }
 
@@ -239,6 +242,16 @@ func (j *Job) prepare() error {
 	}
 	j.prepared = true
 	return nil
+}
+
+// prepareActions makes the actions of all steps usable.
+func (j *Job) prepareActions() error {
+	if j.stop.leaving() {
+		return context.Cause(j.stop.ends)
+	}
+	ctx, release := j.stop.untilCancelled()
+	defer release()
+	return j.resolveActions(ctx, j.frame.steps)
 }
 
 // finishSetUp does what needs the executor: the event's file, the environment,

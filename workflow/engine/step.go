@@ -40,7 +40,7 @@ func kindOf(def *model.Step) work {
 	if def.Uses.IsZero() {
 		return runWork{def}
 	}
-	return usesWork{def}
+	return newUsesWork(def)
 }
 
 // step is one entry of the payload's steps or of a composite action's, or a hook.
@@ -83,6 +83,12 @@ func (s *step) top() *step {
 // origin tells where the action comes from that the step uses or that it is a
 // part of: owner/name and ref, "" for what lies in the workspace.
 func (s *step) origin() (repository, ref string) {
+	if w, ok := s.work.(*usesWork); ok {
+		return w.ref.Name, w.ref.Ref
+	}
+	if s.embedded() {
+		return s.frame.outer.origin()
+	}
 	return "", ""
 }
 

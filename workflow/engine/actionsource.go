@@ -1,0 +1,29 @@
+package engine
+
+import (
+	"context"
+
+	"multirunner/workflow/action"
+)
+
+// ActionSource gets the repositories that actions are in.
+type ActionSource interface {
+	// Prepare makes all of the repositories ready to be used, several at once.
+	// It gives one for each request, in their order. They stay as they are
+	// until release is called, which must be called once when err is nil; with
+	// an error nothing is held. The error names the repository and says what to
+	// do. Safe for concurrent use, also across processes.
+	Prepare(ctx context.Context, requests []ActionRequest) (prepared []PreparedAction, release func(), err error)
+}
+
+// ActionRequest asks for a repository at a ref.
+type ActionRequest struct {
+	Reference action.Reference // of kind Repository
+	URL       string           // where the repository is fetched from
+}
+
+// PreparedAction is a repository that is there.
+type PreparedAction struct {
+	Dir    string // of the repository, absolute
+	Commit string // that the ref led to, in full
+}
