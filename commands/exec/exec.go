@@ -18,6 +18,7 @@ import (
 	"multirunner/helpers/rmtree"
 	"multirunner/network"
 	"multirunner/network/coordinator"
+	"multirunner/network/sender"
 )
 
 // ErrFailed says that a job failed or was cancelled. The table has told.
@@ -85,7 +86,9 @@ const serverURL = "http://exec.invalid"
 
 func newSession(dir string, o Options, print *printer) (*session, error) {
 	s := &session{o: o, dir: dir, print: print, stop: make(chan supervisor.StopRequest, 3), ended: make(chan error, 1)}
-	s.server = coordinator.New(coordinator.Options{URL: serverURL, KeepAll: true, MatrixRules: true})
+	s.server = coordinator.New(coordinator.Options{
+		URL: serverURL, KeepAll: true, MatrixRules: true, Capabilities: []string{sender.CapabilitySummary},
+	})
 	s.watcher = newWatcher(print, s.server)
 	s.watcher.selective = len(o.Labels) > 0
 	s.pool = network.NewPool(network.PoolOptions{
@@ -93,9 +96,7 @@ func newSession(dir string, o Options, print *printer) (*session, error) {
 	})
 	var err error
 	if s.stateDir, err = os.MkdirTemp("", "runner-exec-"); err == nil {
-		err = s.shareCaches()
-	}
-	if err == nil {
+		s.shareCaches()
 		s.runner, err = assembly.New(assembly.Options{
 			Config: s.config(), StateDir: s.stateDir, Providers: o.Providers, Pool: s.pool, Workspace: s.workspace(),
 			Version: o.Version, Registerer: prometheus.NewRegistry(), Log: o.Log, Stop: s.stop,
@@ -117,26 +118,28 @@ func (s *session) workspace() common.Workspace {
 }
 
 // shareCaches makes the action store and the tool cache those of all runs:
-// only they outlive this one.
-func (s *session) shareCaches() error {
+// only they outlive this one. Where that cannot be, those of the state
+// directory serve.
+func (s *session) shareCaches() {
 	cache := s.o.Getenv("XDG_CACHE_HOME")
 	if !filepath.IsAbs(cache) {
 		home, err := os.UserCacheDir()
 		if err != nil {
-			return nil // none to share; those of the state directory serve
+			return
 		}
 		cache = home
 	}
 	for _, name := range []string{"actions", "tools"} {
 		shared := filepath.Join(cache, "runner", name)
-		if err := os.MkdirAll(shared, 0o700); err != nil {
-			return fmt.Errorf("cache directory: %w", err)
+		err := os.MkdirAll(shared, 0o700)
+		if err == nil {
+			err = os.Symlink(shared, filepath.Join(s.stateDir, name))
 		}
-		if err := os.Symlink(shared, filepath.Join(s.stateDir, name)); err != nil {
-			return fmt.Errorf("cache directory: %w", err)
+		if err != nil {
+			s.o.Log.WithError(err).Warn("Nothing is kept for later runs, for want of a cache directory")
+			return
 		}
 	}
-	return nil
 }
 
 // Reports go through memory, so that a person need not wait for them.
@@ -162,9 +165,12 @@ func (s *session) config() *common.Config {
 	c.Reporting.LogReportInterval = common.Duration(logInterval)
 	c.Reporting.LogReportMaxLatency = common.Duration(logLatency)
 	c.Reporting.StateReportInterval = common.Duration(stateInterval)
+	// The server knows the labels from the start: a job that none of them
+	// serves fails when it is planned.
+	labels := labelNames(s.o.Labels)
 	for i := range s.o.Registrations {
 		row := s.server.AddRunner(coordinator.RunnerSpec{
-			Name: fmt.Sprintf("local-%d", i+1), AnyLabel: len(s.o.Labels) == 0,
+			Name: fmt.Sprintf("local-%d", i+1), Labels: labels, AnyLabel: len(labels) == 0,
 		})
 		s.watcher.runners[row.UUID] = row.Name
 		r := common.DefaultRunner()
@@ -177,6 +183,17 @@ func (s *session) config() *common.Config {
 		c.Runners = append(c.Runners, r)
 	}
 	return c
+}
+
+// labelNames gives the names that servers compare.
+func labelNames(labels []string) []string {
+	var names []string
+	for _, text := range labels {
+		if label, err := common.ParseLabel(text); err == nil {
+			names = append(names, label.Name)
+		}
+	}
+	return names
 }
 
 // run submits the workflows and shows what happens until they are finished.

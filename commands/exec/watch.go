@@ -73,6 +73,7 @@ func (w *watcher) handle(e coordinator.Event) (finished bool) {
 	case coordinator.JobFinished, coordinator.JobSkipped:
 		v.finished = e.At
 		w.flush(v, true)
+		w.summaries(v, e.At)
 		if v.Message != "" && e.Kind == coordinator.JobFinished {
 			w.print.row(v.workflow, v.Name, "", e.At, "##[error]"+v.Message)
 		}
@@ -137,6 +138,20 @@ func (w *watcher) flush(v *view, all bool) {
 		n++
 	}
 	v.held = slices.Delete(v.held, 0, n)
+}
+
+// summaries shows what the steps wrote to GITHUB_STEP_SUMMARY.
+func (w *watcher) summaries(v *view, at time.Time) {
+	for i, step := range v.task.Steps {
+		markdown := strings.TrimRight(string(v.task.Summaries[i]), "\n")
+		if markdown == "" {
+			continue
+		}
+		w.print.row(v.workflow, v.Name, step.Name, at, "##[group]Summary")
+		for line := range strings.Lines(markdown) {
+			w.print.row(v.workflow, v.Name, step.Name, at, strings.TrimRight(line, "\r\n"))
+		}
+	}
 }
 
 // stepName gives the name of the step that a row belongs to, "" for set-up

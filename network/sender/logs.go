@@ -27,7 +27,7 @@ func (j *job) logStep(ctx context.Context) next {
 		return next{leave: true}
 	}
 	rowsAt, ask := j.rowsDue(now)
-	sumAt := j.summaryDue()
+	sumAt := j.summaryDue(now)
 	switch {
 	case due(rowsAt, now) && ask:
 		j.mu.Unlock()

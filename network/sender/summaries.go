@@ -11,11 +11,11 @@ import (
 
 // summaryDue tells when the next summary is to be uploaded, zero for not yet.
 // j.mu is held.
-func (j *job) summaryDue() time.Time {
+func (j *job) summaryDue(now time.Time) time.Time {
 	if len(j.summaries) == 0 || j.doomed != "" && j.end == nil {
 		return time.Time{}
 	}
-	return j.dueNow(&j.sums, time.Now())
+	return j.dueNow(&j.sums, now)
 }
 
 func (j *job) sendSummary(ctx context.Context, w waiting) {
