@@ -199,3 +199,15 @@ func TestExecEndsAtOnceWhenAWorkflowIsRefused(t *testing.T) {
 		t.Errorf("exit code %d: %s%s", code, rest, text)
 	}
 }
+
+func TestExecNeedsNoHome(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "w.yml"), []byte(workflow("echo ok")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(binary, "exec", "-C", dir, filepath.Join(dir, "w.yml"))
+	cmd.Env = append(os.Environ(), "HOME=/dev/null", "XDG_CACHE_HOME=")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+}
