@@ -32,6 +32,10 @@ const killPatience = 5 * time.Second
 // process did not write.
 const endPause = 10 * time.Second
 
+// errNoToken is why what a dead job process of an earlier supervisor wanted to
+// upload is dropped.
+var errNoToken = errors.New("the task's runtime token is gone with its processes")
+
 // build is a claimed task from its claim to its last acknowledged record. It
 // implements supervisor.Build.
 type build struct {
@@ -74,6 +78,11 @@ func (b *build) report(runner *common.RunnerConfig, resumed bool) error {
 		// It is a hint: without it everything is sent again.
 		b.log.WithError(err).Warn("Where sending stopped is unknown, sending all again")
 	}
+	capabilities := b.l.capabilitiesOf(runner.ID())
+	if resumed {
+		// The server has not told yet. It refuses what it does not take.
+		capabilities = []string{sender.CapabilitySummary}
+	}
 	b.handle = b.l.o.Sender.Add(sender.Job{
 		Key:          b.claim.Key(),
 		TaskID:       b.claim.TaskID,
@@ -81,7 +90,7 @@ func (b *build) report(runner *common.RunnerConfig, resumed bool) error {
 		Source:       b.source,
 		Budget:       b.l.budget(runner),
 		Ephemeral:    runner.Ephemeral,
-		Capabilities: b.l.capabilitiesOf(runner.ID()),
+		Capabilities: capabilities,
 		Runtime:      b.runtime,
 		OnStop:       b.Stop,
 		Failed:       b.l.failed(runner.Name),
@@ -125,8 +134,12 @@ func (b *build) runtime(ctx context.Context) (token common.Secret, runID, jobID 
 	b.mu.Lock()
 	r, socket := b.token, b.socket
 	b.mu.Unlock()
-	if r.Token.IsZero() && socket != nil {
+	switch {
+	case !r.Token.IsZero():
+	case socket != nil:
 		r, err = socket.Token(ctx)
+	default:
+		err = errNoToken
 	}
 	return r.Token, r.RunID, r.JobID, err
 }
