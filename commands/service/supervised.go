@@ -1,0 +1,25 @@
+package service
+
+import "github.com/sirupsen/logrus"
+
+// Request is something that the service manager asks of a running service by
+// other means than a signal.
+type Request int
+
+const (
+	StopRequest     Request = iota // drain, then end
+	ShutdownRequest                // the machine goes down: end soon
+	ReloadRequest
+)
+
+// Supervision is how a service manager and the program speak when not by
+// signals and standard error. Its zero value is that of everywhere but under
+// the service manager of Windows.
+type Supervision struct {
+	// Requests is nil when the manager sends signals. When it is not, signals
+	// mean other things (a log-off, say) and are not for the program.
+	Requests <-chan Request
+	// LogHook takes what is logged to where the manager keeps logs; it may be
+	// nil.
+	LogHook logrus.Hook
+}
