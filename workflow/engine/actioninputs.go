@@ -99,10 +99,14 @@ func (r *stepRun) actionHeader(w *usesWork, inputs []model.Pair) {
 	}
 	var b strings.Builder
 	b.WriteString("##[group]")
+	run := "Run " + w.def.Uses.Text()
 	if r.phase.part == partPre {
-		b.WriteString("Pre " + title + ": ")
+		b.WriteString("Pre ")
+		if title != run {
+			b.WriteString(title + ": ")
+		}
 	}
-	b.WriteString("Run " + w.def.Uses.Text())
+	b.WriteString(run)
 	separator := "\nwith:"
 	for _, p := range inputs {
 		if p.Value != "" {

@@ -37,6 +37,7 @@ type fakeExecutor struct {
 	prepare    func(context.Context) error // nil for success
 	failures   map[string]error            // of methods, by name
 	baseEnv    []string
+	disk       map[string]string           // real directories, by what the job calls them
 	background func()                      // runs in StopBackground
 	cleanUp    func(context.Context) error // runs in Cleanup; nil for success
 
@@ -173,7 +174,13 @@ func (f *fakeExecutor) script(cmd *common.Command) (string, error) {
 		}
 	}
 	if len(cmd.Args) == 1 && path.Ext(cmd.Args[0]) == ".js" {
-		data, err := os.ReadFile(cmd.Args[0])
+		file := cmd.Args[0]
+		for name, dir := range f.disk {
+			if below, ok := strings.CutPrefix(file, name+"/"); ok {
+				file = path.Join(dir, below)
+			}
+		}
+		data, err := os.ReadFile(file)
 		return string(data), err
 	}
 	return "", fmt.Errorf("no such script: %s %q", cmd.Path, cmd.Args)
