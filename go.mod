@@ -6,6 +6,7 @@ require (
 	connectrpc.com/connect v1.21.1
 	gitea.dev/actions-proto-go v0.6.0
 	github.com/BurntSushi/toml v1.6.0
+	github.com/dlclark/regexp2/v2 v2.13.0
 	github.com/google/go-cmp v0.7.0
 	github.com/google/uuid v1.6.0
 	github.com/kardianos/service v1.3.0
