@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sirupsen/logrus"
 	"github.com/urfave/cli/v2"
@@ -54,7 +55,7 @@ func (e *Env) ConfigureLog(c *cli.Context, log *logrus.Logger, config *common.Co
 			DisableColors: !e.colours(),
 		}
 	case "json":
-		formatter = &logrus.JSONFormatter{}
+		formatter = &logrus.JSONFormatter{TimestampFormat: time.RFC3339Nano}
 	default:
 		return fmt.Errorf("--%s: %q is neither text nor json", logFormatFlag, format)
 	}

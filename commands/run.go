@@ -6,18 +6,18 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/sirupsen/logrus"
 	"github.com/urfave/cli/v2"
 
-	"multirunner/commands/admin"
 	"multirunner/commands/assembly"
 	"multirunner/commands/configfile"
+	"multirunner/commands/metrics"
 	"multirunner/commands/state"
 	"multirunner/commands/supervisor"
 	"multirunner/common"
+	"multirunner/helpers/lograte"
 )
 
 // RunCommand is `runner run`.
@@ -48,13 +48,13 @@ func runAction(env *Env, c *cli.Context) error {
 	if err := env.ConfigureLog(c, r.log, config); err != nil {
 		return err
 	}
+	r.limit = lograte.Install(r.log)
 	r.tell(file)
 	stateDir, err := r.stateDir(config)
 	if err != nil {
 		return err
 	}
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), infoMetric(env.Version))
+	registry := metrics.NewRegistry(env.Version.Version, time.Now())
 	pool := env.NewPool(config.Concurrent)
 	defer pool.Close()
 
@@ -72,8 +72,11 @@ func runAction(env *Env, c *cli.Context) error {
 
 	ctx, cancel := context.WithCancel(c.Context)
 	var background sync.WaitGroup
+	r.watched = r.newWatched(registry, runner, stateDir)
+	r.watched.use(config)
+	background.Go(func() { r.watched.run(ctx) })
+	background.Go(func() { r.limit.Run(ctx) })
 	background.Go(func() { r.follow(ctx, file, signals.reload, runner) })
-	r.serveMetrics(ctx, &background, config, registry, runner)
 	err = runner.Run(c.Context)
 	cancel()
 	background.Wait()
@@ -88,9 +91,11 @@ func runAction(env *Env, c *cli.Context) error {
 
 // runVerb is what `run` remembers while it serves.
 type runVerb struct {
-	env   *Env
-	flags *cli.Context
-	log   *logrus.Logger
+	env     *Env
+	flags   *cli.Context
+	log     *logrus.Logger
+	limit   *lograte.Limiter
+	watched *watched
 }
 
 // load reads the configuration and leaves out the registrations that cannot
@@ -151,35 +156,6 @@ func (r *runVerb) stateDir(config *common.Config) (string, error) {
 	return state.DefaultRoot(r.env.Getenv, r.env.AsRoot)
 }
 
-// serveMetrics serves metrics and health. Without them the runner works: an
-// address in use is an error in the log.
-func (r *runVerb) serveMetrics(ctx context.Context, background *sync.WaitGroup, config *common.Config, registry *prometheus.Registry, runner *assembly.Runner) {
-	address := r.flags.String("listen-address")
-	if address == "" {
-		address = config.ListenAddress
-	}
-	if address == "" {
-		return
-	}
-	ready := func() error {
-		if phase := runner.Supervisor().Phase(); phase != supervisor.Running {
-			return errors.New(phase.String())
-		}
-		return nil
-	}
-	server, err := admin.Listen(address, registry, ready, r.log)
-	if err != nil {
-		r.log.Error(err)
-		return
-	}
-	r.log.WithField("address", server.Address()).Info("Serving metrics")
-	background.Go(func() {
-		if err := server.Serve(ctx); err != nil {
-			r.log.Error(err)
-		}
-	})
-}
-
 // follow reloads the configuration when it is told to or when the file has
 // changed, until ctx is done.
 func (r *runVerb) follow(ctx context.Context, file *configfile.File, hup <-chan struct{}, runner *assembly.Runner) {
@@ -199,7 +175,9 @@ func (r *runVerb) follow(ctx context.Context, file *configfile.File, hup <-chan 
 			}
 			source = "file changed"
 		}
-		runner.Reload(r.reload(changes, source))
+		req := r.reload(changes, source)
+		r.watched.reloaded(req)
+		runner.Reload(req)
 	}
 }
 
@@ -213,13 +191,6 @@ func (r *runVerb) reload(changes *changeWatch, source string) supervisor.ReloadR
 	if err := r.env.ConfigureLog(r.flags, r.log, config); err != nil {
 		return supervisor.ReloadRequest{Err: err, Source: source}
 	}
+	r.limit.Wrap()
 	return supervisor.ReloadRequest{Config: config, Source: source}
-}
-
-func infoMetric(version VersionInfo) prometheus.Collector {
-	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Namespace: "gitea_runner", Name: "info", Help: "1, with the version of the runner.",
-	}, []string{"version"})
-	info.WithLabelValues(version.Version).Set(1)
-	return info
 }

@@ -7,6 +7,7 @@ type Config struct {
 	LogLevel        string   `toml:"log_level"`
 	LogFormat       string   `toml:"log_format"`
 	ListenAddress   string   `toml:"listen_address"`
+	DebugAddress    string   `toml:"debug_address"`
 	ShutdownTimeout Duration `toml:"shutdown_timeout"`
 	StateDir        string   `toml:"state_dir"`
 

@@ -74,11 +74,8 @@ func (v *validation) global() {
 	v.positive("check_interval", c.CheckInterval)
 	v.oneOf("log_level", c.LogLevel, "trace", "debug", "info", "warn", "warning", "error")
 	v.oneOf("log_format", c.LogFormat, "text", "json")
-	if c.ListenAddress != "" {
-		if _, _, err := net.SplitHostPort(c.ListenAddress); err != nil {
-			v.bad("listen_address", "%q is not HOST:PORT, write for example \"127.0.0.1:9252\", or \"\" for no metrics", c.ListenAddress)
-		}
-	}
+	v.address("listen_address", c.ListenAddress, `"127.0.0.1:9252", or "" for no metrics`)
+	v.address("debug_address", c.DebugAddress, `"127.0.0.1:9253", or ""`)
 	if c.ShutdownTimeout < 0 {
 		v.bad("shutdown_timeout", "is %s, must not be negative", c.ShutdownTimeout)
 	}
@@ -86,6 +83,16 @@ func (v *validation) global() {
 		v.warn("state_dir", "%q depends on the directory that the runner is started in, write an absolute path", c.StateDir)
 	}
 	v.oneOf("metrics.per_runner", string(c.Metrics.PerRunner), string(SwitchAuto), string(SwitchOn), string(SwitchOff))
+}
+
+// address checks where to listen, if anywhere.
+func (v *validation) address(key, value, example string) {
+	if value == "" {
+		return
+	}
+	if _, _, err := net.SplitHostPort(value); err != nil {
+		v.bad(key, "%q is not HOST:PORT, write for example %s", value, example)
+	}
 }
 
 func (v *validation) polling() {

@@ -1,95 +1,100 @@
-// Package admin is the one HTTP server of a runner: metrics and health.
 package admin
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
+	stdlog "log"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/sirupsen/logrus"
 )
 
-// Limits of the server: nobody may hold it up, and it ends in stopTimeout.
-const (
-	readHeaderTimeout = 5 * time.Second
-	readWriteTimeout  = 10 * time.Second
-	idleTimeout       = 60 * time.Second
-	stopTimeout       = 5 * time.Second
-	maxHeaderBytes    = 16 << 10
-)
+// limits keep clients from holding a server up.
+type limits struct {
+	readHeader, readWrite, idle, stop time.Duration
+	headerBytes                       int
+}
 
-// Server serves one address. Make it with Listen, then call Serve.
-type Server struct {
+var defaultLimits = limits{
+	readHeader:  5 * time.Second,
+	readWrite:   10 * time.Second,
+	idle:        60 * time.Second,
+	stop:        5 * time.Second,
+	headerBytes: 16 << 10,
+}
+
+// server serves one address from listen to stop.
+type server struct {
 	listener net.Listener
 	http     *http.Server
+	limits   limits
 	log      logrus.FieldLogger
+	done     chan struct{} // closed when nothing is served any more
 }
 
-// Listen takes the address. The error names it and says what to do; the
-// runner works without the server.
-func Listen(address string, gatherer prometheus.Gatherer, ready func() error, log logrus.FieldLogger) (*Server, error) {
+// listen takes an address and serves it; whoever makes the handler learns
+// where. key is the configuration's, for errors. ended is called when the
+// server ends, by itself too.
+func listen(key, address string, l limits, log logrus.FieldLogger, handler func(net.Addr) http.Handler, ended func()) (*server, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("listen_address %q: %w: choose a free address, or \"\" for no metrics", address, err)
+		return nil, fmt.Errorf("%s %q: %w: choose a free address of this machine, or \"\" for none", key, address, err)
 	}
-	return &Server{
-		listener: listener,
-		log:      log,
-		http: &http.Server{
-			Handler:           handler(gatherer, ready),
-			ReadHeaderTimeout: readHeaderTimeout,
-			ReadTimeout:       readWriteTimeout,
-			WriteTimeout:      readWriteTimeout,
-			IdleTimeout:       idleTimeout,
-			MaxHeaderBytes:    maxHeaderBytes,
-		},
-	}, nil
-}
-
-func handler(gatherer prometheus.Gatherer, ready func() error) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{}))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		io.WriteString(w, "ok\n")
-	})
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if err := ready(); err != nil {
-			http.Error(w, err.Error(), http.StatusServiceUnavailable)
-			return
+	s := &server{listener: listener, limits: l, log: log, done: make(chan struct{})}
+	s.http = &http.Server{
+		Handler:           handler(listener.Addr()),
+		ReadHeaderTimeout: l.readHeader,
+		ReadTimeout:       l.readWrite,
+		WriteTimeout:      l.readWrite,
+		IdleTimeout:       l.idle,
+		MaxHeaderBytes:    l.headerBytes,
+		ErrorLog:          stdlog.New(logWriter{log}, "", 0),
+	}
+	go func() {
+		defer ended()
+		defer close(s.done)
+		if err := s.http.Serve(listener); err != http.ErrServerClosed {
+			log.WithError(err).Errorf("%s: the server has ended", key)
 		}
-		io.WriteString(w, "ready\n")
-	})
-	return mux
+	}()
+	return s, nil
 }
 
-// Address is where the server listens, with the port that the system chose
-// for port 0.
-func (s *Server) Address() string { return s.listener.Addr().String() }
+// address is where the server listens, with the port that the system chose for
+// port 0.
+func (s *server) address() string { return s.listener.Addr().String() }
 
-// Serve serves until ctx is done, then lets requests finish for 5 seconds. It
-// returns when the port is free again.
-func (s *Server) Serve(ctx context.Context) error {
-	served := make(chan error, 1)
-	go func() { served <- s.http.Serve(s.listener) }()
-	select {
-	case err := <-served:
-		return fmt.Errorf("metrics server: %w", err)
-	case <-ctx.Done():
-	}
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+// stop frees the port at once, and lets requests finish for 5 seconds.
+func (s *server) stop() {
+	ctx, cancel := context.WithTimeout(context.Background(), s.limits.stop)
 	defer cancel()
-	if err := s.http.Shutdown(stopping); err != nil {
-		s.log.WithError(err).Warn("metrics server: requests cut off")
+	if err := s.http.Shutdown(ctx); err != nil {
+		s.log.WithError(err).Warn("Requests for metrics or status were cut off")
 		s.http.Close()
 	}
-	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("metrics server: %w", err)
-	}
-	return nil
+	<-s.done
+}
+
+// logWriter is where net/http complains about clients.
+type logWriter struct{ log logrus.FieldLogger }
+
+func (w logWriter) Write(p []byte) (int, error) {
+	w.log.Warn("HTTP server: " + strings.TrimSpace(string(p)))
+	return len(p), nil
+}
+
+// isLoopback tells whether only this machine can reach an address.
+func isLoopback(addr net.Addr) bool {
+	tcp, ok := addr.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
+}
+
+// samePort tells whether a server must end before an address can be taken.
+func (s *server) samePort(address string) bool {
+	_, ours, err := net.SplitHostPort(s.address())
+	_, theirs, otherErr := net.SplitHostPort(address)
+	return err == nil && otherErr == nil && ours == theirs
 }

@@ -51,6 +51,7 @@ type Runner struct {
 	state      *state.Dir
 	sender     *sender.Sender
 	launcher   *launch.Launcher
+	metrics    *supervisor.Metrics
 	supervisor *supervisor.Supervisor
 	reload     chan supervisor.ReloadRequest
 	stop       <-chan supervisor.StopRequest
@@ -76,21 +77,21 @@ func New(o Options) (*Runner, error) {
 	}
 	r := &Runner{state: dir, reload: make(chan supervisor.ReloadRequest), stop: o.Stop, done: make(chan struct{}), log: o.Log}
 	r.reporting.Store(&o.Config.Reporting)
-	measured := supervisor.NewMetrics(o.Registerer)
+	r.metrics = supervisor.NewMetrics(o.Registerer)
 	r.sender = sender.New(sender.Options{
-		Config: o.Config.Reporting, Log: o.Log, Observe: metrics.NewReports(o.Registerer).Observe, Panicked: measured.Panicked,
+		Config: o.Config.Reporting, Log: o.Log, Observe: metrics.NewReports(o.Registerer).Observe, Panicked: r.metrics.Panicked,
 	})
 	r.launcher = launch.New(launch.Options{
 		State: dir, Pool: o.Pool, Sender: r.sender, Version: o.Version, Providers: o.Providers,
 		Program: program, Args: []string{JobVerb},
 		Reporting: func() common.ReportingConfig { return *r.reporting.Load() },
-		Workspace: o.Workspace, CallFailed: measured.CallFailed, Log: o.Log,
+		Workspace: o.Workspace, CallFailed: r.metrics.CallFailed, Log: o.Log,
 	})
 	adopted, err := r.launcher.Recover(o.Config.Runners)
 	if err == nil {
 		r.supervisor, err = supervisor.New(supervisor.Options{
 			Config: o.Config, Providers: o.Providers, Dialer: r.launcher, Keys: r.launcher, Claims: r.launcher,
-			Starter: r.launcher, Version: o.Version, Log: o.Log, Metrics: measured,
+			Starter: r.launcher, Version: o.Version, Log: o.Log, Metrics: r.metrics,
 			Reload: r.reload, Stop: o.Stop, Adopted: adopted,
 		})
 	}

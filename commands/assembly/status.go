@@ -23,6 +23,9 @@ func (r *Runner) Sources() []metrics.Source {
 	}
 }
 
+// Panicked counts a panic of somebody around the runner.
+func (r *Runner) Panicked() { r.metrics.Panicked() }
+
 // Status is the supervisor's Snapshot with the stage of each job, as far as
 // its spool tells.
 func (r *Runner) Status(ctx context.Context) (supervisor.Status, error) {
