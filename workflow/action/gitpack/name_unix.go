@@ -1,0 +1,5 @@
+//go:build !windows
+
+package gitpack
+
+func validHere(string) bool { return true }
