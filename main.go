@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"multirunner/commands"
+	"multirunner/commands/service"
 	"multirunner/common"
 	"multirunner/executors/shell"
 )
@@ -21,6 +22,7 @@ func main() {
 		commands.ListCommand(env),
 		commands.VerifyCommand(env),
 		commands.ConfigCommand(env),
+		commands.ServiceCommand(env, service.System()),
 		commands.ExecCommand(env),
 		commands.EvalCommand(),
 		commands.CompletionCommand(env),

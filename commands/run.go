@@ -14,6 +14,8 @@ import (
 	"multirunner/commands/assembly"
 	"multirunner/commands/configfile"
 	"multirunner/commands/metrics"
+	"multirunner/commands/notify"
+	"multirunner/commands/service"
 	"multirunner/commands/state"
 	"multirunner/commands/supervisor"
 	"multirunner/common"
@@ -35,11 +37,18 @@ Example:
 			&cli.StringFlag{Name: "listen-address", Usage: "serve metrics and health at `ADDRESS` (overrides listen_address)"},
 			&cli.StringFlag{Name: "working-directory", Aliases: []string{"d"}, Usage: "keep the state in `DIR` (overrides state_dir)", TakesFile: true},
 		},
-		Action: func(c *cli.Context) error { return runAction(env, c) },
+		Action: func(c *cli.Context) error {
+			return service.Run(func(s service.Supervision) error { return runAction(env, c, s) })
+		},
 	}
 }
 
-func runAction(env *Env, c *cli.Context) error {
+func runAction(env *Env, c *cli.Context, under service.Supervision) error {
+	if under.Log != nil {
+		logged := *env
+		logged.Stderr = under.Log
+		env = &logged
+	}
 	r := &runVerb{env: env, flags: c, log: logrus.New()}
 	file, config, err := r.load()
 	if err != nil {
@@ -58,7 +67,7 @@ func runAction(env *Env, c *cli.Context) error {
 	pool := env.NewPool(config.Concurrent)
 	defer pool.Close()
 
-	signals := newSignals()
+	signals := newSignals(under.Requests)
 	defer signals.close()
 	runner, err := assembly.New(assembly.Options{
 		Config: config, StateDir: stateDir,
@@ -76,6 +85,8 @@ func runAction(env *Env, c *cli.Context) error {
 	r.watched.use(config)
 	background.Go(func() { r.watched.run(ctx) })
 	background.Go(func() { r.limit.Run(ctx) })
+	r.reporter = r.newReporter(runner.Supervisor().Pulse)
+	background.Go(func() { r.report(ctx, signals.stopping) })
 	background.Go(func() { r.follow(ctx, file, signals.reload, runner) })
 	err = runner.Run(c.Context)
 	cancel()
@@ -91,11 +102,12 @@ func runAction(env *Env, c *cli.Context) error {
 
 // runVerb is what `run` remembers while it serves.
 type runVerb struct {
-	env     *Env
-	flags   *cli.Context
-	log     *logrus.Logger
-	limit   *lograte.Limiter
-	watched *watched
+	env      *Env
+	flags    *cli.Context
+	log      *logrus.Logger
+	limit    *lograte.Limiter
+	watched  *watched
+	reporter *notify.Reporter
 }
 
 // load reads the configuration and leaves out the registrations that cannot
@@ -175,9 +187,11 @@ func (r *runVerb) follow(ctx context.Context, file *configfile.File, hup <-chan 
 			}
 			source = "file changed"
 		}
-		req := r.reload(changes, source)
-		r.watched.reloaded(req)
-		runner.Reload(req)
+		r.reporter.Reload(func() {
+			req := r.reload(changes, source)
+			r.watched.reloaded(req)
+			runner.Reload(req)
+		})
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"multirunner/commands/configfile"
+	"multirunner/commands/service"
 	"multirunner/commands/supervisor"
 )
 
@@ -44,20 +45,26 @@ func (w *changeWatch) close() { w.ticker.Stop() }
 
 // signals turns what the system sends into requests.
 type signals struct {
-	stop    chan supervisor.StopRequest
-	reload  chan struct{}
-	system  chan os.Signal
-	done    chan struct{}
-	workers sync.WaitGroup
+	stop     chan supervisor.StopRequest
+	stopping chan struct{} // closed by the first stop
+	reload   chan struct{}
+	system   chan os.Signal
+	manager  <-chan service.Request
+	done     chan struct{}
+	workers  sync.WaitGroup
 }
 
-func newSignals() *signals {
+// newSignals listens to signals, or to a service manager that has other means.
+func newSignals(manager <-chan service.Request) *signals {
 	s := &signals{
+		manager: manager, stopping: make(chan struct{}),
 		// Room for every stage of a stop: none is lost while one is worked on.
 		stop: make(chan supervisor.StopRequest, 8), reload: make(chan struct{}, 1),
 		system: make(chan os.Signal, 8), done: make(chan struct{}),
 	}
-	signal.Notify(s.system, stopSignals()...)
+	if manager == nil {
+		signal.Notify(s.system, stopSignals()...)
+	}
 	s.workers.Go(s.relay)
 	return s
 }
@@ -69,25 +76,51 @@ func (s *signals) relay() {
 			return
 		case sig := <-s.system:
 			s.handle(sig)
+		case request := <-s.manager:
+			s.obey(request)
 		}
 	}
 }
 
 func (s *signals) handle(sig os.Signal) {
-	if isReload(sig) {
-		select {
-		case s.reload <- struct{}{}:
-		default: // one is waiting already
-		}
-		return
+	switch {
+	case isReload(sig):
+		s.requestReload()
+	case isDrain(sig):
+		s.requestStop(supervisor.StopDrain)
+	default:
+		s.requestStop(supervisor.StopTerminate)
 	}
-	request := supervisor.StopTerminate
-	if isDrain(sig) {
-		request = supervisor.StopDrain
+}
+
+func (s *signals) obey(request service.Request) {
+	switch request {
+	case service.ReloadRequest:
+		s.requestReload()
+	case service.ShutdownRequest:
+		s.requestStop(supervisor.StopCancelJobs)
+	default:
+		s.requestStop(supervisor.StopTerminate)
 	}
+}
+
+func (s *signals) requestReload() {
+	select {
+	case s.reload <- struct{}{}:
+	default: // one is waiting already
+	}
+}
+
+// requestStop is called by relay only.
+func (s *signals) requestStop(request supervisor.StopRequest) {
 	select {
 	case s.stop <- request:
 	default:
+	}
+	select {
+	case <-s.stopping:
+	default:
+		close(s.stopping)
 	}
 }
 

@@ -1,6 +1,6 @@
 package service
 
-import "github.com/sirupsen/logrus"
+import "io"
 
 // Request is something that the service manager asks of a running service by
 // other means than a signal.
@@ -19,7 +19,7 @@ type Supervision struct {
 	// Requests is nil when the manager sends signals. When it is not, signals
 	// mean other things (a log-off, say) and are not for the program.
 	Requests <-chan Request
-	// LogHook takes what is logged to where the manager keeps logs; it may be
-	// nil.
-	LogHook logrus.Hook
+	// Log takes lines for where the manager keeps logs; nil means standard
+	// error.
+	Log io.Writer
 }

@@ -1,10 +1,11 @@
 package service
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"time"
 
-	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/windows/svc"
 	"golang.org/x/sys/windows/svc/eventlog"
 )
@@ -47,7 +48,7 @@ func (h *handler) Execute(args []string, changes <-chan svc.ChangeRequest, statu
 	if len(args) > 0 {
 		if log, err := eventlog.Open(args[0]); err == nil {
 			defer log.Close()
-			supervision.LogHook = eventHook{log}
+			supervision.Log = eventWriter{log}
 		}
 	}
 	ended := make(chan error, 1)
@@ -66,6 +67,7 @@ func (h *handler) Execute(args []string, changes <-chan svc.ChangeRequest, statu
 		select {
 		case h.err = <-ended:
 			if h.err != nil {
+				h.report(supervision.Log)
 				return true, 1
 			}
 			return false, 0
@@ -89,6 +91,13 @@ func (h *handler) Execute(args []string, changes <-chan svc.ChangeRequest, statu
 	}
 }
 
+// report writes why the program has ended to where people look.
+func (h *handler) report(log io.Writer) {
+	if log != nil {
+		fmt.Fprintf(log, "level=error msg=%q\n", "runner: "+h.err.Error())
+	}
+}
+
 // send never waits: a program that has ended takes nothing.
 func send(requests chan<- Request, r Request) {
 	select {
@@ -97,22 +106,27 @@ func send(requests chan<- Request, r Request) {
 	}
 }
 
-// eventHook writes to the event log. Standard error of a service goes nowhere.
-type eventHook struct{ log *eventlog.Log }
+// eventWriter writes lines to the event log. Standard error of a service goes
+// nowhere.
+type eventWriter struct{ log *eventlog.Log }
 
-func (eventHook) Levels() []logrus.Level { return logrus.AllLevels }
-
-func (h eventHook) Fire(entry *logrus.Entry) error {
-	line, err := entry.String()
+func (w eventWriter) Write(line []byte) (int, error) {
+	text := string(bytes.TrimSpace(line))
+	if text == "" {
+		return len(line), nil
+	}
+	const id = 1 // the source is installed with eventcreate.exe's messages, which are 1 to 1000
+	var err error
+	switch levelOf(line) {
+	case errorEvent:
+		err = w.log.Error(id, text)
+	case warningEvent:
+		err = w.log.Warning(id, text)
+	default:
+		err = w.log.Info(id, text)
+	}
 	if err != nil {
-		return err
+		return 0, err
 	}
-	const id = 1 // eventcreate.exe, which the source is installed with, knows 1 to 1000
-	switch {
-	case entry.Level <= logrus.ErrorLevel:
-		return h.log.Error(id, line)
-	case entry.Level == logrus.WarnLevel:
-		return h.log.Warning(id, line)
-	}
-	return h.log.Info(id, line)
+	return len(line), nil
 }
