@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
 	"time"
 
@@ -151,7 +150,7 @@ func (j *Job) hashFiles(args []expression.Value) (expression.Value, error) {
 	defer cancel()
 	sum, err := hashfiles.Sum(ctx, j.hostWorkspace(), patterns, follow)
 	if err != nil {
-		return expression.Null, fmt.Errorf("hashFiles: %w", err)
+		return expression.Null, err
 	}
 	return expression.String(sum), nil
 }

@@ -1,0 +1,11 @@
+const fs = require('fs')
+const path = require('path')
+const env = process.env
+console.log(`main of ${env.INPUT_WHO_TO_GREET}, ${env['INPUT_DOTTED.NAME-X']}, after ${JSON.stringify(env.STATE_from)}`)
+console.log(`in the workspace: ${process.cwd() === fs.realpathSync(env.GITHUB_WORKSPACE)}`)
+console.log(`script ${path.basename(process.argv[1])}, action ${env.GITHUB_ACTION}, ${env.GITHUB_ACTION_REPOSITORY} at ${env.GITHUB_ACTION_REF}`)
+console.log(`runtime ${env.ACTIONS_RUNTIME_URL} ${env.ACTIONS_RUNTIME_TOKEN ? 'with a token' : 'without a token'}`)
+fs.appendFileSync(env.GITHUB_OUTPUT, `greeted=${env.INPUT_WHO_TO_GREET}\n`)
+fs.appendFileSync(env.GITHUB_STATE, `from=main\n`)
+fs.appendFileSync(env.GITHUB_ENV, `FROM_ACTION=set by ${env.INPUT_WHO_TO_GREET}\n`)
+fs.appendFileSync(env.GITHUB_STEP_SUMMARY, `greeted ${env.INPUT_WHO_TO_GREET}\n`)
