@@ -13,7 +13,6 @@ func TestCommandsAreObeyedAndNotShown(t *testing.T) {
 		    err ::set-output name=Two::2%0A3
 		    out ##[set-output name=three]3
 		    out ::save-state name=x::y
-		    out ::add-matcher::matcher.json
 		    out ::remove-matcher owner=x::
 		    out ::debug::hidden
 		    out ::group::A group

@@ -13,6 +13,7 @@ import (
 
 	"multirunner/common"
 	"multirunner/helpers/mask"
+	"multirunner/workflow/matcher"
 	"multirunner/workflow/model"
 )
 
@@ -45,11 +46,12 @@ type Job struct {
 	machine  MachineInfo
 	kindOf   func(*model.Step) work
 
-	base   context.Context // Run's values, never done
-	rows   *rowLog
-	ledger *ledger
-	stop   *stopper
-	late   lateOutput
+	base     context.Context // Run's values, never done
+	rows     *rowLog
+	ledger   *ledger
+	stop     *stopper
+	late     lateOutput
+	matchers matcher.Set
 
 	// Of the job's goroutine.
 	actions actionSet

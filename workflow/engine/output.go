@@ -21,7 +21,10 @@ type stepOutput struct {
 	failed  bool // one could not be obeyed
 }
 
-func newStepOutput(r *stepRun) *stepOutput { return &stepOutput{r: r, echo: r.job.debug} }
+func newStepOutput(r *stepRun) *stepOutput {
+	r.job.matchers.Reset()
+	return &stepOutput{r: r, echo: r.job.debug}
+}
 
 // stream gives a writer for one stream of a process.
 func (o *stepOutput) stream() *lineWriter {
@@ -40,7 +43,7 @@ func (o *stepOutput) line(at time.Time, text string) {
 	defer o.r.job.recover("the output of a step")
 	c, ok := o.scanner.Scan(text)
 	if !ok {
-		o.r.job.rows.write(at, text)
+		o.plain(at, text)
 		return
 	}
 	if o.echo && echoes(c.Name) {
@@ -83,6 +86,7 @@ func (o *stepOutput) obey(at time.Time, c command.Command) error {
 	case command.AddMask:
 		return o.addMask(at, c.Data)
 	case command.Error, command.Warning, command.Notice:
+		c.Data = cutMessage(o.r.job.masker.Mask(c.Data))
 		o.tagged(at, c.Name, c.Annotation())
 	case command.Debug:
 		if o.r.job.debug {
@@ -104,8 +108,12 @@ func (o *stepOutput) obey(at time.Time, c command.Command) error {
 		return o.setEnv(c)
 	case command.AddPath:
 		return o.addPath(c)
-	case command.AddMatcher, command.RemoveMatcher, command.Resume:
-		// Nothing to show: this runner marks no lines by matchers.
+	case command.AddMatcher:
+		return o.addMatchers(at, c.Data)
+	case command.RemoveMatcher:
+		return o.removeMatchers(c)
+	case command.Resume:
+		// The scanner has done it.
 	}
 	return nil
 }

@@ -6,10 +6,6 @@ import (
 	"unicode"
 )
 
-// MaxMessage is the most characters of a problem's message that are kept
-// (GitHub: ExecutionContext.cs).
-const MaxMessage = 4096
-
 // Issue is a problem that a tool has reported.
 type Issue struct {
 	Owner    string // of the matcher
@@ -42,7 +38,7 @@ func (m *match) issue(of *Matcher, text string) *Issue {
 		Owner: of.owner, Severity: severity,
 		File: strings.TrimSpace(m.texts[propFile]), FromPath: strings.TrimSpace(m.texts[propFromPath]),
 		Line: number(m.texts[propLine]), Column: number(m.texts[propColumn]),
-		Code: strings.TrimSpace(m.texts[propCode]), Message: Cut(message),
+		Code: strings.TrimSpace(m.texts[propCode]), Message: message,
 		Text: text, ofLast: m.ofLast,
 	}
 }
@@ -54,21 +50,6 @@ func number(text string) int {
 		return 0
 	}
 	return int(n)
-}
-
-// Cut cuts a message to the characters that are kept.
-func Cut(message string) string {
-	if len(message) <= MaxMessage {
-		return message
-	}
-	count := 0
-	for i := range message {
-		if count == MaxMessage {
-			return message[:i]
-		}
-		count++
-	}
-	return message
 }
 
 // Row is the problem as text for people, who see no other form of it: the line

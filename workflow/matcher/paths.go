@@ -23,17 +23,25 @@ func (p Paths) Relative(file, fromPath string) string {
 	if from := p.slashed(fromPath); from != "" && !p.absolute(full) {
 		full = path.Join(path.Dir(from), full)
 	}
-	workspace := path.Clean(p.slashed(p.Workspace))
-	if !p.absolute(full) {
-		full = path.Join(workspace, full)
+	if relative, ok := p.Below(p.Workspace, full); ok {
+		return relative
 	}
-	full = path.Clean(full)
-	n := len(workspace)
-	inside := len(full) > n+1 && full[n] == '/' && p.same(full[:n], workspace)
-	if !inside {
-		return file
+	return file
+}
+
+// Below gives a file relative to a directory that it is below of, with slashes.
+// A relative file is one of the workspace.
+func (p Paths) Below(dir, file string) (string, bool) {
+	file, dir = p.slashed(file), path.Clean(p.slashed(dir))
+	if !p.absolute(file) {
+		file = path.Join(p.slashed(p.Workspace), file)
 	}
-	return full[n+1:]
+	file = path.Clean(file)
+	n := len(dir)
+	if len(file) <= n+1 || file[n] != '/' || !p.same(file[:n], dir) {
+		return "", false
+	}
+	return file[n+1:], true
 }
 
 func (p Paths) slashed(name string) string {

@@ -27,11 +27,11 @@ var errLimit = errors.New("it takes too long to match")
 // regex is a regular expression over single lines. The cheap questions come
 // first: most lines have none of the needles, and few of the rest pass quick.
 type regex struct {
-	needles []string       // a text that matches has one of them; unknown when empty
-	quick   *regexp.Regexp // matches all that the expression does, and perhaps more; nil when there is none
-	exact   *regexp.Regexp // the expression, when Go's regexp means the same by it
+	needles []string        // a text that matches has one of them; unknown when empty
+	quick   *regexp.Regexp  // matches all that the expression does, and perhaps more; nil when there is none
+	exact   *regexp.Regexp  // the expression, when Go's regexp means the same by it
 	full    *regexp2.Regexp // the expression, when it does not
-	groups  int // with group 0, the whole match
+	groups  int             // with group 0, the whole match
 }
 
 // compile reads an expression. limit bounds each match that may backtrack.

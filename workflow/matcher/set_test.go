@@ -152,15 +152,6 @@ func TestHugeLinesAreNotMatched(t *testing.T) {
 	}
 }
 
-func TestMessagesAreCut(t *testing.T) {
-	var s Set
-	s.Add(single(t, "x", `^(é.*)$`))
-	issue := s.Scan(strings.Repeat("é", 5000)).Issue
-	if issue == nil || issue.Message != strings.Repeat("é", 4096) || len(issue.Text) != 10000 {
-		t.Error("the message is not cut to 4096 characters, or the text is")
-	}
-}
-
 func TestAMatcherThatTakesTooLongThreeTimesIsRemoved(t *testing.T) {
 	slow, err := parse([]byte(`{"problemMatcher": [{"owner": "slow", "pattern": [{"regexp": "^((?:\\w+\\s?)+(?<=b)|x)$", "message": 1}]}]}`), fuzzTime)
 	if err != nil {
