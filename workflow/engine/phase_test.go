@@ -163,19 +163,19 @@ func TestSnapshotFollowsTheJob(t *testing.T) {
 		}
 		seen := make(chan Snapshot, 1)
 		timer := time.AfterFunc(time.Minute, func() {
+			seen <- job.Snapshot() // the job goes on as soon as it is told to stop
 			job.Stop(common.StopServer)
-			seen <- job.Snapshot()
 		})
 		defer timer.Stop()
 		start := time.Now()
 		b.run()
 		during := <-seen
 		during.Rows = 0
-		want := Snapshot{TaskID: 11, Job: "a", Phase: PhaseSteps, Step: 2, StepName: "Slow ***", Steps: 2, Status: "cancelled", Stopping: common.StopServer, Started: start}
+		want := Snapshot{TaskID: 11, Job: "a", Phase: PhaseSteps, Step: 2, StepName: "Slow ***", Steps: 2, Status: "success", Started: start}
 		if during != want {
 			t.Errorf("during: %+v, want %+v", during, want)
 		}
-		if got := job.Snapshot(); got.Phase != PhaseEnded || got.Status != "cancelled" || got.Step != 0 || got.Rows != int64(len(b.trace.rows)) {
+		if got := job.Snapshot(); got.Phase != PhaseEnded || got.Status != "cancelled" || got.Stopping != common.StopServer || got.Step != 0 || got.Rows != int64(len(b.trace.rows)) {
 			t.Errorf("after: %+v", got)
 		}
 	})
