@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -98,9 +97,6 @@ type job struct {
 // workspace is a copy of testdata/workspace.
 func newJob(t testing.TB, actions, steps string, change ...func(*common.JobSpec)) *job {
 	t.Helper()
-	if _, err := exec.LookPath("node"); err != nil {
-		t.Skip("no node on PATH: actions that run on it are not tested")
-	}
 	actions, err := filepath.Abs(actions)
 	if err != nil {
 		t.Fatal(err)

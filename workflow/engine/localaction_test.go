@@ -186,3 +186,31 @@ func TestCheckoutUnderExec(t *testing.T) {
 	b.run()
 	b.wantRow("Nothing is fetched")
 }
+
+func TestNamesOfActionsWithoutAnID(t *testing.T) {
+	b := withActions(t, `
+		- uses: octo/post@v1
+		- uses: https://actions.example.org/octo/post@v1
+		- uses: octo/wrap@v1
+		- uses: ./
+		- uses: ./a/b-c
+		- {id: mine, uses: octo/post@v1}
+	`, parted+`
+		-- ./action.yml --
+		runs: {using: composite, steps: [{shell: bash, run: out main of $GITHUB_ACTION}]}
+		-- ./a/b-c/action.yml --
+		runs: {using: composite, steps: [{id: inner, shell: bash, run: out main of $GITHUB_ACTION}]}
+	`).run()
+	b.wantResult(success)
+	var got []string
+	for i := range b.executor.commands {
+		if name := environOf(b, i)["GITHUB_ACTION"]; len(got) == 0 || got[len(got)-1] != name {
+			got = append(got, name)
+		}
+	}
+	// The pre part of wrap, the steps, the post parts.
+	const want = "__octo_wrap __octo_post __octo_post_2 __octo_wrap __self __a_b-c mine __octo_post_2 __octo_post __octo_wrap"
+	if strings.Join(got, " ") != want {
+		t.Errorf("names %q, want %s", got, want)
+	}
+}

@@ -115,7 +115,7 @@ func (j *Job) makeSteps() []*step {
 	for i, def := range j.def.Steps {
 		action := def.ID
 		if action == "" {
-			action = generatedName(def)
+			action = generatedName(def.Uses)
 			if seen[action]++; seen[action] > 1 {
 				action = fmt.Sprintf("%s_%d", action, seen[action])
 			}
@@ -125,18 +125,24 @@ func (j *Job) makeSteps() []*step {
 	return steps
 }
 
-// generatedName is __run, or __owner_repo for an action.
-func generatedName(def *model.Step) string {
-	if def.Uses.IsZero() {
+// generatedName is __run, or __owner_repo for an action, __path for one of the
+// workspace and __self for the workspace itself. A uses that cannot be read
+// fails the job: its name is of no use.
+func generatedName(uses model.Value) string {
+	if uses.IsZero() {
 		return "__run"
 	}
-	name, _, _ := strings.Cut(def.Uses.Text(), "@")
+	ref, _ := parseUses(uses)
+	name := "self"
+	if parts := strings.Trim(ref.Name+"/"+ref.Path+"/"+ref.Image, "/"); parts != "" {
+		name = parts
+	}
 	return "__" + strings.Map(func(r rune) rune {
 		if r == '-' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' {
 			return r
 		}
 		return '_'
-	}, strings.TrimPrefix(name, "./"))
+	}, name)
 }
 
 // title names the step for people: its name, or what it runs. Expressions that
