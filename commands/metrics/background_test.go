@@ -115,10 +115,6 @@ func TestEachSourceIsAskedAtItsOwnPace(t *testing.T) {
 				time.Sleep(10 * time.Second)
 				return nil, nil
 			}})
-		before := values(t, registry)
-		if _, there := before["quick{}"]; there || before["metrics_last_updated{quick}"] != 0 {
-			t.Errorf("before the first look: %v", before)
-		}
 		time.Sleep(10*time.Minute + time.Second/2)
 		got := values(t, registry)
 		if got["quick{}"] != 601 || hanging.Load() != 1 {
@@ -134,6 +130,16 @@ func TestEachSourceIsAskedAtItsOwnPace(t *testing.T) {
 			t.Error("the hanging one counts as updated")
 		}
 	})
+}
+
+func TestBeforeTheFirstLookThereIsNoValue(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	log, _ := logtest.NewNullLogger()
+	NewBackground(registry, log, nil, Source{Name: "s", Families: []*Family{newFamily("value", "", "A value.")}})
+	got := values(t, registry)
+	if updated, there := got["metrics_last_updated{s}"]; !there || updated != 0 || len(got) != 1 {
+		t.Errorf("got %v", got)
+	}
 }
 
 func TestAfterAnErrorOrAPanicTheLastValuesStay(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 // How often each source is asked at most.
 const (
 	reportsEvery       = 2 * time.Second
-	registrationsEvery = 10 * time.Second
+	registrationsEvery = 2 * time.Second
 	processesEvery     = 10 * time.Second
 	stateEvery         = 15 * time.Second
 	diskEvery          = 30 * time.Second
