@@ -106,7 +106,7 @@ func newJob(t testing.TB, actions, steps string, change ...func(*common.JobSpec)
 	j.spec = &common.JobSpec{
 		URL: "https://git.example.org", Registration: "test", RunnerVersion: "test", Executor: "shell",
 		Environment: []string{"PATH=" + os.Getenv("PATH")},
-		Dirs:        common.JobDirs{Build: filepath.Join(dir, "build"), Tools: filepath.Join(dir, "tools")},
+		Dirs:        common.JobDirs{Build: filepath.Join(dir, "build"), Tools: filepath.Join(dir, "tools"), Actions: actions},
 		Workspace:   common.Workspace{Mode: common.WorkspaceInPlace, Source: filepath.Join(dir, "work")},
 		Shell: common.ShellConfig{
 			GracefulKillTimeout: common.Duration(5 * time.Second), ForceKillTimeout: common.Duration(time.Second),

@@ -86,17 +86,20 @@ func TestTheToolkitAgrees(t *testing.T) {
         echo "variable $TOOLKIT_VARIABLE"
         toolkit-tool
         echo "again toolkit secret"
+        echo "PROBLEM sub/c.txt:5:6: in a later step"
 `).want("failure", "success", "success", "success")
 	j.wantRows(
 		"input [the kit] []", "flag true", "lines one|two|three", `state {"ran":true,"lines":"a\nb"}`, "debug false",
 		"Input required and not supplied: missing", "which true", "io false",
 		"shown: ***, ***",
 		"##[notice]a.txt:3:4: T: a notice", "##[warning]a warning: 100%", "##[warning]in two lines", "##[error]Error: an error",
+		"##[warning]PROBLEM sub/a.txt:3:4: found by a matcher",
 		"##[group]a group", "in the group", "##[endgroup]",
 		"the tool runs", "exec 0 3 out err", "cached true 1.2.3",
 		`outputs "first\nsecond" x .hidden/3.txt,a/1.txt,a/b/2.txt,link.txt,linked/1.txt,linked/b/2.txt,with space/5.txt`,
-		"variable exported", "in two lines", "the tool runs", "again ***",
-		`post {"ran":true,"lines":"a\nb"} ["of","main"]`, "##[error]the post part fails",
+		"variable exported", "in two lines", "the tool runs", "again ***", "##[warning]PROBLEM sub/c.txt:5:6: in a later step",
+		`post {"ran":true,"lines":"a\nb"} ["of","main"]`,
+		"##[warning]PROBLEM sub/b.txt:1:2: also in the post part", "PROBLEM sub/b.txt:1:2: not any more", "##[error]the post part fails",
 	)
 	for _, hidden := range []string{"toolkit secret", "of two lines", "only for those who debug"} {
 		if strings.Contains(j.trace.text(), hidden) {

@@ -38,6 +38,8 @@ core.debug('only for those who debug')
 core.notice('a notice', {title: 'T', file: 'a.txt', startLine: 3, startColumn: 4})
 core.warning('a warning: 100%\nin two lines')
 core.error(new Error('an error'))
+core.info(`::add-matcher::${path.join(import.meta.dirname, 'matcher.json')}`)
+await exec.exec('echo', ['PROBLEM sub/a.txt:3:4: found by a matcher'])
 await core.group('a group', async () => core.info('in the group'))
 
 await core.summary.addHeading('Toolkit').addRaw('with a toolkit secret', true).addList(['x', 'y']).write()
