@@ -21,6 +21,9 @@ func (v *serviceVerb) install(c *cli.Context) error {
 	if err := service.CheckName(c.String("name")); err != nil {
 		return err
 	}
+	if !v.host.Privileged && !c.Bool("print") {
+		return needsPrivileges("install")
+	}
 	file, err := v.env.load(c.String("config"))
 	if c.Bool("print") && errors.Is(err, fs.ErrNotExist) {
 		v.env.warnf("%v", err)
@@ -37,9 +40,6 @@ func (v *serviceVerb) install(c *cli.Context) error {
 		text, err := v.host.Manager.Text(spec)
 		v.env.printf("%s", text)
 		return err
-	}
-	if !v.host.Privileged {
-		return needsPrivileges("install")
 	}
 	return v.installChecked(c, spec, file)
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"sync"
 	"time"
 
@@ -15,15 +16,15 @@ import (
 )
 
 const (
-	// statusEvery is how often the status line is renewed when no watchdog
-	// asks for a sign of life more often.
-	statusEvery = 30 * time.Second
-	// The scheduler is asked this many times per watchdog interval, so that
-	// one lost answer or a busy second does not end the runner.
+	// askEvery is how often the scheduler is asked, so that the status line is
+	// up to date.
+	askEvery = 5 * time.Second
+	// It is asked at least this many times per watchdog interval, so that one
+	// lost answer or a busy second does not end the runner.
 	asksPerInterval = 3
-	// maxPatience bounds the wait for an answer of the scheduler, which takes
-	// milliseconds when it is well.
-	maxPatience = 10 * time.Second
+	// A scheduler that starts may look for executors first, some of which take
+	// their time.
+	toleratedAtStart = 11
 )
 
 // Manager is who is told. sdnotify.Notifier is one.
@@ -57,8 +58,9 @@ type Reporter struct {
 
 	mu      sync.Mutex // held while a message is sent: none may overtake another
 	phase   phase
-	reloads int  // under way
-	failed  bool // the last message did not get through, and the log says so
+	status  string // as it is shown
+	reloads int    // under way
+	failed  bool   // the last message did not get through, and the log says so
 }
 
 type phase int
@@ -71,7 +73,7 @@ const (
 
 // New makes a reporter that has said nothing yet.
 func New(o Options) *Reporter {
-	r := &Reporter{manager: o.Manager, probe: o.Probe, log: o.Log, every: statusEvery}
+	r := &Reporter{manager: o.Manager, probe: o.Probe, log: o.Log, every: askEvery}
 	if r.log == nil {
 		silent := logrus.New()
 		silent.SetOutput(io.Discard)
@@ -80,7 +82,7 @@ func New(o Options) *Reporter {
 	if interval := o.Manager.WatchdogInterval(); interval > 0 {
 		r.every = min(r.every, interval/asksPerInterval)
 	}
-	r.patience = min(maxPatience, r.every/2)
+	r.patience = r.every / 2 // an answer takes milliseconds when the scheduler is well
 	return r
 }
 
@@ -94,9 +96,9 @@ func (r *Reporter) Run(ctx context.Context) {
 	}
 	ticker := time.NewTicker(r.every)
 	defer ticker.Stop()
-	well := true
+	failures := 0
 	for {
-		well = r.ask(ctx, well)
+		failures = r.ask(ctx, failures)
 		select {
 		case <-ctx.Done():
 			return
@@ -105,47 +107,58 @@ func (r *Reporter) Run(ctx context.Context) {
 	}
 }
 
-// ask asks the scheduler for a sign of life and passes it on. The log gets a
-// line when the answer is another than the last time.
-func (r *Reporter) ask(ctx context.Context, wasWell bool) (well bool) {
+// ask asks the scheduler for a sign of life and passes it on. It takes and
+// gives how often there was none, one time after another; the log gets one
+// line of that.
+func (r *Reporter) ask(ctx context.Context, failures int) int {
 	asking, cancel := context.WithTimeout(ctx, r.patience)
 	defer cancel()
 	status, err := r.probe(asking)
 	if ctx.Err() != nil {
-		return wasWell // nobody waits for an answer any more
+		return failures // nobody waits for an answer any more
 	}
-	if err != nil {
+	tolerated := r.tolerated()
+	if err == nil {
+		if failures > tolerated {
+			r.log.Info("The scheduler answers again.")
+		}
+		r.alive(status)
+		return 0
+	}
+	if failures == tolerated {
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = fmt.Errorf("no answer within %s", r.patience)
 		}
-		if wasWell && !r.isStopping() {
-			r.log.WithError(err).Error("The scheduler does not answer: the service manager's watchdog is not fed until it does.")
-		}
-		return false
+		r.log.WithError(err).Error("The scheduler does not answer: until it does the service manager takes the runner for hung.")
 	}
-	if !wasWell {
-		r.log.Info("The scheduler answers again.")
-	}
-	r.alive(status)
-	return true
+	return failures + 1
 }
 
-func (r *Reporter) isStopping() bool {
+// tolerated is how many failures in a row are nothing to log.
+func (r *Reporter) tolerated() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.phase == stopping
+	switch r.phase {
+	case starting:
+		return toleratedAtStart
+	case stopping:
+		return math.MaxInt // the scheduler ends before the runner does
+	}
+	return 0
 }
 
 // alive passes a sign of life on; the first one makes the runner ready.
 func (r *Reporter) alive(status string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.phase == starting {
+	switch {
+	case r.phase == starting:
 		r.phase = running
 		r.tell(r.manager.Ready(status))
-	} else {
+	case status != r.status:
 		r.tell(r.manager.Status(status))
 	}
+	r.status = status
 	if r.manager.WatchdogInterval() > 0 {
 		r.tell(r.manager.Watchdog())
 	}
@@ -177,16 +190,15 @@ func (r *Reporter) endReload() {
 	}
 }
 
-// Stopping says that the runner stops; status says how. Only the status
-// follows: a second call changes it.
+// Stopping says that the runner stops; status says how. Of several calls the
+// first one counts. Later answers of the scheduler change the status.
 func (r *Reporter) Stopping(status string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.phase == stopping {
-		r.tell(r.manager.Status(status))
 		return
 	}
-	r.phase = stopping
+	r.phase, r.status = stopping, status
 	r.tell(r.manager.Stopping(status))
 }
 

@@ -214,7 +214,6 @@ func parseStatus(name, shown string) Status {
 		Name: name, State: NotInstalled, Manager: "systemd",
 		Installed:  p["LoadState"] != "not-found" && p["LoadState"] != "",
 		Enabled:    p["UnitFileState"] == "enabled",
-		Text:       p["StatusText"],
 		Definition: p["FragmentPath"],
 		Outdated:   p["NeedDaemonReload"] == "yes",
 	}
@@ -224,8 +223,12 @@ func parseStatus(name, shown string) Status {
 	status.State = stateOf(p["ActiveState"])
 	status.PID, _ = strconv.Atoi(p["MainPID"])
 	status.Restarts, _ = strconv.Atoi(p["NRestarts"])
-	if status.State == Failed {
+	switch status.State {
+	case Failed:
 		status.Result = p["Result"]
+	case Stopped:
+	default:
+		status.Text = p["StatusText"] // the last word of one that ended says nothing
 	}
 	if since, err := time.Parse("Mon 2006-01-02 15:04:05 MST", p["StateChangeTimestamp"]); err == nil {
 		status.Since = since

@@ -256,7 +256,7 @@ FragmentPath=
 NeedDaemonReload=no
 `, Status{State: NotInstalled}},
 		{"LoadState=loaded\nActiveState=failed\nResult=watchdog\nUnitFileState=disabled\n", Status{State: Failed, Installed: true, Result: "watchdog"}},
-		{"LoadState=loaded\nActiveState=inactive\n", Status{State: Stopped, Installed: true}},
+		{"LoadState=loaded\nActiveState=inactive\nStatusText=Stopping\n", Status{State: Stopped, Installed: true}},
 		{"LoadState=loaded\nActiveState=activating\n", Status{State: Starting, Installed: true}},
 		{"LoadState=loaded\nActiveState=deactivating\nMainPID=5\n", Status{State: Stopping, Installed: true, PID: 5}},
 		{"LoadState=loaded\nActiveState=reloading\n", Status{State: Reloading, Installed: true}},
