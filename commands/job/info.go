@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
+	"multirunner/common"
 	"multirunner/helpers/atomicfile"
 	"multirunner/helpers/process"
 )
@@ -28,10 +30,13 @@ type Info struct {
 	TrackingID string `json:"tracking_id"`
 	Cgroup     string `json:"cgroup,omitempty"`
 	Socket     string `json:"socket"`
+	// Deadline is when the job's timeout has passed. Whoever adopts the job
+	// may have another configuration.
+	Deadline time.Time `json:"deadline"`
 }
 
-// newInfo describes this process.
-func newInfo(executor, trackingID, socket string) (Info, error) {
+// newInfo describes this process, which runs the spec's job.
+func newInfo(spec *common.JobSpec, socket string) (Info, error) {
 	pid := os.Getpid()
 	start, err := process.StartTime(pid)
 	if err != nil {
@@ -43,7 +48,8 @@ func newInfo(executor, trackingID, socket string) (Info, error) {
 	}
 	return Info{
 		V: InfoVersion, PID: pid, Start: start, BootID: boot,
-		Executor: executor, TrackingID: trackingID, Socket: socket,
+		Executor: spec.Executor, TrackingID: spec.TrackingID, Socket: socket,
+		Deadline: time.Now().Add(spec.JobTimeout.Std()),
 	}, nil
 }
 

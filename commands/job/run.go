@@ -104,7 +104,7 @@ func (r *run) begin() error {
 	if r.socket, err = jobsock.Listen(filepath.Join(dir, SocketName), r); err != nil {
 		return fmt.Errorf("job socket: %w", err)
 	}
-	info, err := newInfo(r.spec.Executor, r.spec.TrackingID, r.socket.Path())
+	info, err := newInfo(r.spec, r.socket.Path())
 	if err == nil {
 		info.Cgroup = r.gather()
 		err = info.store(dir)

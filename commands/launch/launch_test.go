@@ -3,6 +3,7 @@ package launch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -15,6 +16,7 @@ import (
 	runnerv1 "gitea.dev/actions-proto-go/runner/v1"
 	"github.com/sirupsen/logrus"
 
+	"multirunner/commands/job"
 	"multirunner/commands/state"
 	"multirunner/commands/supervisor"
 	"multirunner/common"
@@ -243,4 +245,21 @@ func TestAnEndThatCannotBeWrittenIsTriedAgain(t *testing.T) {
 			t.Errorf("left: %v", left)
 		}
 	})
+}
+
+func TestAnAdoptedJobKeepsTheTimeoutThatItStartedWith(t *testing.T) {
+	dir := t.TempDir()
+	b := &build{dirs: common.JobDirs{Job: dir}}
+	runner := common.DefaultRunner()
+	runner.JobTimeout = common.Duration(time.Minute) // by now
+	if left := b.timeLeft(runner); left != time.Minute {
+		t.Errorf("before job.json is there: %s", left)
+	}
+	info := fmt.Sprintf(`{"v":%d,"deadline":%q}`, job.InfoVersion, time.Now().Add(10*time.Hour).Format(time.RFC3339Nano))
+	if err := os.WriteFile(filepath.Join(dir, job.InfoName), []byte(info), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if left := b.timeLeft(runner); left < 9*time.Hour || left > 10*time.Hour {
+		t.Errorf("time left: %s, want 10 h", left)
+	}
 }

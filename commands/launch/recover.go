@@ -44,7 +44,7 @@ func (l *Launcher) Recover(runners []*common.RunnerConfig) ([]supervisor.Adopted
 			continue
 		}
 		b := l.newBuild(runner, left.Claim)
-		b.timeout = runner.JobTimeout.Std()
+		b.timeout = b.timeLeft(runner)
 		if !left.Alive {
 			// Before the sender looks: it must not tell the server that the job lives.
 			b.log.Info("Closing a job of an earlier run")
@@ -66,6 +66,15 @@ func (l *Launcher) Recover(runners []*common.RunnerConfig) ([]supervisor.Adopted
 		l.o.Log.WithError(err).Warn("Build directories of earlier jobs are left")
 	}
 	return adopted, nil
+}
+
+// timeLeft is what an adopted job has left of its timeout. The job keeps to the
+// configuration of its start.
+func (b *build) timeLeft(runner *common.RunnerConfig) time.Duration {
+	if info, err := job.LoadInfo(b.dirs.Job); err == nil && !info.Deadline.IsZero() {
+		return time.Until(info.Deadline)
+	}
+	return runner.JobTimeout.Std()
 }
 
 // owner gives the registration of a claim: from the configuration, else as
