@@ -109,6 +109,28 @@ func TestOrderOfTheParts(t *testing.T) {
 	}
 }
 
+func TestPostPartsSeeTheScopeOfTheirStep(t *testing.T) {
+	b := withActions(t, `
+		- {id: x, run: "file GITHUB_OUTPUT \"o=of the job\\n\""}
+		- {uses: octo/outer@v1, with: {word: "${{ steps.x.outputs.o }}"}, env: {E: step}}
+		- {id: y, run: "file GITHUB_ENV \"LATE=late\\n\""}
+	`, parted+`
+		-- octo/outer@v1/action.yml --
+		inputs: {word: {}}
+		runs:
+		  using: composite
+		  steps:
+		  - {uses: octo/all@v1, with: {n: "[${{ steps.x.outputs.o }}] ${{ inputs.word }} ${{ env.E }} ${{ env.LATE }} ${{ steps.y.outcome }}"}}
+		  - {id: x, shell: bash, run: "file GITHUB_OUTPUT \"o=inner\\n\""}
+		  - {uses: octo/post@v1, with: {n: "[${{ steps.x.outputs.o }}] ${{ github.action_ref }}"}}
+	`).run()
+	b.wantResult(success)
+	want := "pre []  step   (unset), main [] of the job step   pre, main [inner] v1, post [inner] v1, post [inner] of the job step late  main"
+	if got := b.parts("pre", "main", "post"); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
 func TestHooksAreAroundTheParts(t *testing.T) {
 	b := withActions(t, "- {uses: octo/all@v1, with: {n: A}}", parted)
 	b.executor.baseEnv = append(b.executor.baseEnv, "ACTIONS_RUNNER_HOOK_JOB_STARTED=/hooks/start", "ACTIONS_RUNNER_HOOK_JOB_COMPLETED=/hooks/never")
