@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/signal"
 	"sync"
+	"syscall"
 	"time"
 
 	"multirunner/commands/configfile"
@@ -49,6 +50,7 @@ type signals struct {
 	stopping chan struct{} // closed by the first stop
 	reload   chan struct{}
 	system   chan os.Signal
+	broken   chan os.Signal
 	manager  <-chan service.Request
 	done     chan struct{}
 	workers  sync.WaitGroup
@@ -60,11 +62,14 @@ func newSignals(manager <-chan service.Request) *signals {
 		manager: manager, stopping: make(chan struct{}),
 		// Room for every stage of a stop: none is lost while one is worked on.
 		stop: make(chan supervisor.StopRequest, 8), reload: make(chan struct{}, 1),
-		system: make(chan os.Signal, 8), done: make(chan struct{}),
+		system: make(chan os.Signal, 8), broken: make(chan os.Signal, 1), done: make(chan struct{}),
 	}
 	if manager == nil {
 		signal.Notify(s.system, stopSignals()...)
 	}
+	// A log that nobody reads any more is no reason to end: nobody looks at
+	// these, and without them the first line would end the process.
+	signal.Notify(s.broken, syscall.SIGPIPE)
 	s.workers.Go(s.relay)
 	return s
 }
@@ -126,6 +131,7 @@ func (s *signals) requestStop(request supervisor.StopRequest) {
 
 func (s *signals) close() {
 	signal.Stop(s.system)
+	signal.Stop(s.broken)
 	close(s.done)
 	s.workers.Wait()
 }

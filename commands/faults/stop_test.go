@@ -5,6 +5,8 @@ package faults
 import (
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -132,4 +134,28 @@ func TestSIGTERMToAJobProcessEndsTheJobAsFailed(t *testing.T) {
 		t.Errorf("log:\n%s", text)
 	}
 	r.clean()
+}
+
+func TestARunnerWhoseLogNobodyReadsGoesOn(t *testing.T) {
+	g := newGitea(t, coordinator.Options{})
+	dir := t.TempDir()
+	writeConfig(t, dir, 1, registration(g, "a", ""))
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(binary, "run", "-c", filepath.Join(dir, "config.toml"), "--working-directory", filepath.Join(dir, "state"))
+	cmd.Stdout, cmd.Stderr = write, write
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	write.Close()
+	read.Close()
+	for range 2 {
+		g.works(t)
+	}
+	cmd.Process.Signal(syscall.SIGTERM)
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
 }
