@@ -12,7 +12,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -111,14 +113,16 @@ func (f *Family) UseCgroup(name string) (string, error) {
 
 // tryCgroup finds out whether commands live in a cgroup. Linux 6.14 and later
 // kill what is started into a cgroup unless that was killed as a whole just as
-// often as the one of this process.
+// often as the one of this process. A process that lives comes as far as
+// finding that there is no such program.
 func (f *Family) tryCgroup(group *cgroup) {
-	c, err := f.start(Options{Path: "/bin/sh", Args: []string{"-c", "exit 0"}}, group)
-	if err != nil {
-		group.spent.Store(true)
-		return
+	f.fork.RLock()
+	defer f.fork.RUnlock()
+	cmd, err := startCmd(Options{Path: filepath.Join(group.path, "no program")}, &output{}, group)
+	if err == nil {
+		_ = cmd.Wait() // it was killed
 	}
-	if c.Wait(context.Background(), Escalation{}) != (Status{}) {
+	if !errors.Is(err, fs.ErrNotExist) {
 		group.spent.Store(true)
 	}
 }

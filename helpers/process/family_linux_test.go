@@ -129,6 +129,25 @@ func TestCommandsRunInTheCgroupUntilItWasKilledAsAWhole(t *testing.T) {
 	}
 }
 
+func TestACgroupThatKillsWhatIsStartedInItIsFoundOut(t *testing.T) {
+	f := newFamily(t)
+	path, err := f.UseCgroup(cgroupName(t))
+	if err != nil {
+		t.Skip(err)
+	}
+	if f.usableCgroup() == nil {
+		t.Skip("nothing can be started in cgroups below this one")
+	}
+	if err := os.WriteFile(filepath.Join(path, "cgroup.kill"), []byte("1"), 0); err != nil {
+		t.Skip(err)
+	}
+	out := start(t, f, sh("exit 0")).Wait(t.Context(), forever())
+	f.tryCgroup(f.cgroup)
+	if killed := out.Signal != ""; f.cgroup.spent.Load() != killed {
+		t.Errorf("a command ends with %+v, found unusable: %t", out, f.cgroup.spent.Load())
+	}
+}
+
 func TestACgroupIsEndedFromOutside(t *testing.T) {
 	f := NewFamily()
 	path, err := f.UseCgroup(cgroupName(t))

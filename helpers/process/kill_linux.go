@@ -51,7 +51,7 @@ func (f *Family) killPass(whole bool) ([]Info, error) {
 func members(adopted bool, pids []int, pgids map[int]bool) ([]procStat, error) {
 	if adopted {
 		// Most jobs leave nothing: that is seen without a walk over all of /proc.
-		if children, err := childPIDs(); err == nil && len(children) == 0 {
+		if !hasChildren() {
 			return nil, nil
 		}
 		all, err := listProcs()

@@ -13,6 +13,11 @@ import (
 // be the child of other code in this process, which waits for it right now.
 const reapGrace = time.Second
 
+// waitDelay is what code that waits for an owned child is given, before
+// somebody looks who it is that has ended. Looking takes /proc entries of this
+// process's threads, which the kernel then has to remove as the process ends.
+const waitDelay = 10 * time.Millisecond
+
 // Reaper waits for children that nobody in this process started: orphans that
 // came to a subreaper, or children from before this process replaced its
 // program. It peeks first, and never takes the status of an owned child.
@@ -66,16 +71,23 @@ func (r *Reaper) run(ended <-chan os.Signal) {
 		case <-r.stop:
 			return
 		case <-ended:
+			if anyEnded() {
+				again.Reset(waitDelay)
+			}
 		case <-again.C:
-		}
-		if r.look(time.Now()) {
-			again.Reset(reapGrace)
+			if r.look(time.Now()) {
+				again.Reset(reapGrace)
+			}
 		}
 	}
 }
 
 // look reaps what is due and tells whether some zombies are left for later.
 func (r *Reaper) look(now time.Time) bool {
+	if !anyEnded() {
+		clear(r.seen)
+		return false
+	}
 	pids, err := childPIDs()
 	if err != nil {
 		return true
@@ -108,6 +120,29 @@ func (r *Reaper) examine(pid int, now time.Time) (since time.Time, left bool) {
 	}
 	_, err := unix.Wait4(pid, nil, unix.WNOHANG, nil)
 	return since, err == unix.EINTR
+}
+
+// anyEnded tells whether a child has ended that nobody has waited for.
+func anyEnded() bool {
+	ended, _ := peekChildren()
+	return ended
+}
+
+// hasChildren tells whether this process has a child, be it a zombie.
+func hasChildren() bool {
+	_, err := peekChildren()
+	return err != unix.ECHILD
+}
+
+// peekChildren tells whether some child has ended; all stay waitable.
+func peekChildren() (ended bool, err error) {
+	for {
+		var info unix.Siginfo
+		err := unix.Waitid(unix.P_ALL, 0, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+		if err != unix.EINTR {
+			return err == nil && info.Signo != 0, err
+		}
+	}
 }
 
 // ended peeks: the child stays waitable.
