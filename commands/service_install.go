@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -86,6 +87,7 @@ func (v *serviceVerb) installChecked(c *cli.Context, spec service.Spec, file *co
 	if err := account.MakeStateDir(c.Context, spec.StateDir, otherUsers(file.Config)); err != nil {
 		return err
 	}
+	v.warnOfSharedUser(file.Config, account)
 	outcome, err := v.host.Manager.Install(c.Context, spec, c.Bool("force"))
 	if err != nil {
 		return err
@@ -226,6 +228,14 @@ func checkJobUsers(spec service.Spec, config *common.Config, account service.Acc
 		return errors.New("jobs of " + strings.Join(asRoot, ", ") + " would run as root: run the service as another user (--user USER), give them one in [runners.shell] (user), or say --user root if that is meant")
 	}
 	return nil
+}
+
+// warnOfSharedUser tells that jobs may read what the service reads.
+func (v *serviceVerb) warnOfSharedUser(config *common.Config, account service.Account) {
+	if account.IsRoot() || !slices.ContainsFunc(config.Runners, usesHost) {
+		return
+	}
+	v.env.warnf("jobs on the host run as %s too and can read the runner's tokens: where jobs are not to be trusted, run the service as root and name the user of jobs in [runners.shell]", account.Name())
 }
 
 // usesHost tells whether jobs of a registration can run on the host.
