@@ -62,6 +62,9 @@ type Command struct {
 	// Stdout and Stderr take the output while Run runs. Each is written to by
 	// one goroutine at a time. A write error is ignored.
 	Stdout, Stderr io.Writer
+	// Kill, once closed, turns a gentle end into SIGKILL: what ends a command
+	// because ctx is done does not wait any longer. Nil never does.
+	Kill <-chan struct{}
 	// Late takes what background children that hold the pipes write after Run
 	// has returned, until StopBackground has. Nil drops it.
 	Late io.Writer

@@ -63,6 +63,11 @@ func (f *feeder) failing(rep report, r *registration, class network.Class) {
 		return
 	}
 	r.complained = true
+	if class == network.ClassWrongServer {
+		log.Errorf("%s is not a Gitea or Forgejo instance, or a page stands before it: look at the url of this registration. "+
+			"It is asked again, at last every %s; further failures are logged at level debug.", r.entry.runner.URL, retryMax)
+		return
+	}
 	log.Warnf("%s failed. It is tried again, at last every %s; further failures are logged at level debug.", rep.method, retryMax)
 }
 

@@ -172,6 +172,29 @@ func testCancel(t *testing.T, h Harness) {
 			}
 		})
 	}
+	t.Run("a kill does not wait for a gentle end", func(t *testing.T) {
+		p := prepare(t, h, hour)
+		var out buffer
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		kill := make(chan struct{})
+		cmd := p.sh("trap 'echo interrupted' INT; trap '' TERM; echo ready; " + h.sleepy())
+		cmd.Stdout, cmd.Kill = &out, kill
+		var status common.ExitStatus
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			status, _ = p.Run(ctx, cmd)
+		}()
+		eventually(t, "the command is ready", out.contains("ready"))
+		cancel()
+		eventually(t, "the command is interrupted", out.contains("interrupted"))
+		close(kill)
+		<-ended
+		if want := (common.ExitStatus{Code: -1, Signal: "killed"}); status != want {
+			t.Errorf("got %+v, want %+v", status, want)
+		}
+	})
 	t.Run("the place works on afterwards", func(t *testing.T) {
 		p := prepare(t, h, hour)
 		ctx, cancel := context.WithCancelCause(t.Context())

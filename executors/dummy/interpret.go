@@ -208,6 +208,8 @@ func (in *interpreter) sleep(until <-chan time.Time) (int, error) {
 			return 0, nil
 		case <-in.first():
 		case <-in.next:
+		case <-in.hurry():
+			return 0, signalled("killed")
 		}
 		if noticed, err := in.deliver(); err != nil || noticed {
 			return 130, err
@@ -220,6 +222,8 @@ func (in *interpreter) poll() error {
 	select {
 	case <-in.first():
 	case <-in.next:
+	case <-in.hurry():
+		return signalled("killed")
 	default:
 		return nil
 	}
@@ -233,6 +237,14 @@ func (in *interpreter) first() <-chan struct{} {
 		return nil
 	}
 	return in.ctx.Done()
+}
+
+// hurry is closed when a script that was sent a signal is to end at once.
+func (in *interpreter) hurry() <-chan struct{} {
+	if in.signals == 0 {
+		return nil
+	}
+	return in.call.Command.Kill
 }
 
 // deliver sends the next signal, and tells whether the script noticed it.

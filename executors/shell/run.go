@@ -37,6 +37,7 @@ func (e *Executor) Run(ctx context.Context, cmd *common.Command) (common.ExitSta
 		Graceful: e.spec.Shell.GracefulKillTimeout.Std(),
 		Force:    e.spec.Shell.ForceKillTimeout.Std(),
 		AtOnce:   killsAtOnce,
+		Hurry:    cmd.Kill,
 	})
 	return common.ExitStatus{Code: status.Code, Signal: status.Signal}, nil
 }

@@ -23,27 +23,32 @@ type Escalation struct {
 	// AtOnce tells, by the cause of the context, that the group is killed
 	// without the softer signals. Nil never does.
 	AtOnce func(cause error) bool
+	// Hurry, once closed, cuts the gaps short. Nil never does.
+	Hurry <-chan struct{}
 }
 
 // end ends the group and returns when it is gone, or did not go within 10 s
 // after the kill.
 func (c *Command) end(cause error, e Escalation) {
 	if e.AtOnce == nil || !e.AtOnce(cause) {
-		if c.ask(stageInterrupt, e.Graceful) || c.ask(stageTerminate, e.Force) {
+		if c.ask(stageInterrupt, e.Graceful, e.Hurry) || c.ask(stageTerminate, e.Force, e.Hurry) {
 			return
 		}
 	}
-	c.ask(stageKill, killPatience)
+	c.ask(stageKill, killPatience, nil)
 }
 
-// ask sends a signal to the group and tells whether it was gone within gap.
-func (c *Command) ask(s stage, gap time.Duration) bool {
+// ask sends a signal to the group and tells whether it was gone within gap, and
+// before there was a hurry.
+func (c *Command) ask(s stage, gap time.Duration, hurry <-chan struct{}) bool {
 	c.group.signal(s)
 	timer := time.NewTimer(gap)
 	defer timer.Stop()
 	select {
 	case <-c.exited:
 	case <-timer.C:
+		return false
+	case <-hurry:
 		return false
 	}
 	poll := time.NewTicker(groupPoll)
@@ -56,6 +61,8 @@ func (c *Command) ask(s stage, gap time.Duration) bool {
 		}
 		select {
 		case <-timer.C:
+			return false
+		case <-hurry:
 			return false
 		case <-poll.C:
 		}

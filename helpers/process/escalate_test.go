@@ -47,7 +47,7 @@ func TestEscalation(t *testing.T) {
 		want         string
 	}{
 		{"interrupt ends a plain command", loop, forever(), "interrupt"},
-		{"terminate follows an ignored interrupt", `trap '' INT; ` + loop, Escalation{short.Graceful, time.Hour, nil}, "terminated"},
+		{"terminate follows an ignored interrupt", `trap '' INT; ` + loop, Escalation{Graceful: short.Graceful, Force: time.Hour}, "terminated"},
 		{"kill follows both", `trap '' INT TERM; ` + loop, short, "killed"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

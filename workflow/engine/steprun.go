@@ -194,7 +194,7 @@ func (r *stepRun) exec(ctx context.Context, path string, args []string, dir stri
 	late := r.job.late.stream()
 	status, err := r.job.executor.Run(ctx, &common.Command{
 		Path: path, Args: args, Dir: dir, Env: r.processEnv().environ(),
-		Stdout: stdout, Stderr: stderr, Late: late,
+		Stdout: stdout, Stderr: stderr, Late: late, Kill: r.job.stop.dead.Done(),
 	})
 	stdout.flush()
 	stderr.flush()
