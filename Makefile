@@ -16,8 +16,11 @@ build: ## the binary, ./runner
 test: ## hermetic tests under the race detector
 	$(GO) test -race -timeout 5m ./...
 
+# The packages with tests of real processes, servers and faults.
+REAL = $(addprefix ./,$(shell git grep -l '^//go:build .*real' -- '*_test.go' | xargs -n1 dirname | sort -u))
+
 test-real: ## real processes, servers and faults
-	$(GO) test -tags real -timeout 15m ./...
+	$(GO) test -tags real -timeout 20m $(REAL)
 
 lint: ## format, vet, staticcheck, tidiness of go.mod
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
