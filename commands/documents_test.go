@@ -130,7 +130,7 @@ func TestThePageOfMetricsHasEveryKeyOfTheLog(t *testing.T) {
 	documented := logKeys(t)
 	for key, where := range used {
 		if !documented[key] {
-			t.Errorf("%s: the key %q is not in %s", where, key, metricsPage)
+			t.Errorf("%s: the key %q of the log is not documented: use one that is, or add it to the last table of %s", where, key, metricsPage)
 		}
 	}
 	for key := range documented {

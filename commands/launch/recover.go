@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/sirupsen/logrus"
-
 	"multirunner/commands/job"
 	"multirunner/commands/state"
 	"multirunner/commands/supervisor"
@@ -132,7 +130,7 @@ func (b *build) watch() {
 	}
 	b.conclude(closing(nil, "job process ended without a result",
 		"##[error]The job's process ended without a result. The job is closed as failed; what it left running is ended."))
-	b.log.WithFields(logrus.Fields{"result": b.result}).Info("Job process ended")
+	b.log.WithField("result", supervisor.ResultName(b.result)).Info("Job process ended")
 }
 
 // awaitLock closes ended when the lock is ours.

@@ -143,7 +143,7 @@ func (b *build) buried(session *process.Session, task *runnerv1.Task) {
 	}
 	b.conclude(closing(task, "job process ended without a result ("+how+")",
 		"##[error]The job's process ended without a result ("+how+"). The job is closed as failed; what it left running is ended."))
-	b.log.WithField("result", b.result).Info("Job process ended")
+	b.log.WithField("result", supervisor.ResultName(b.result)).Info("Job process ended")
 }
 
 // closing is what is told of a job whose process left no end. task is nil when

@@ -6,8 +6,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// reportKinds gives each method of the sender the name of its families.
-var reportKinds = map[string]string{"UpdateLog": "log", "UpdateTask": "state", "UploadSummary": "summary"}
+// reportKinds gives each method of the sender the name of its families. That
+// of summaries is not theirs: a type of metrics is called so.
+var reportKinds = map[string]string{"UpdateLog": "log", "UpdateTask": "state", "UploadSummary": "upload"}
 
 // reportResults are the values of the label result.
 var reportResults = [...]string{"success", "error"}

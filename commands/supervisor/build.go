@@ -89,7 +89,7 @@ func (s *Supervisor) processJob(j *job) ended {
 	s.shielded(log, func() { result = build.Result() })
 	s.metrics.job(j.entry.runner.Name, result, time.Since(began))
 	elapsed := time.Since(began)
-	log.WithFields(logrus.Fields{"result": resultName(result), "duration": elapsed.Seconds()}).Infof("Job ended after %s.", elapsed.Round(time.Millisecond))
+	log.WithFields(logrus.Fields{"result": ResultName(result), "duration": elapsed.Seconds()}).Infof("Job ended after %s.", elapsed.Round(time.Millisecond))
 	return ended{j}
 }
 
@@ -164,7 +164,8 @@ func (s *Supervisor) watchBuild(j *job, build Build) {
 	<-build.Done()
 }
 
-func resultName(r runnerv1.Result) string {
+// ResultName is what a result is called in metrics and logs.
+func ResultName(r runnerv1.Result) string {
 	switch r {
 	case runnerv1.Result_RESULT_SUCCESS:
 		return "success"

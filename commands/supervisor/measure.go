@@ -44,7 +44,7 @@ func (m *Metrics) job(runner string, result runnerv1.Result, elapsed time.Durati
 		return
 	}
 	label := m.label(runner)
-	m.jobs.WithLabelValues(label, resultName(result)).Inc()
+	m.jobs.WithLabelValues(label, ResultName(result)).Inc()
 	m.jobSeconds.WithLabelValues(label).Observe(elapsed.Seconds())
 }
 

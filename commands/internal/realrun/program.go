@@ -1,0 +1,32 @@
+//go:build real
+
+package realrun
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// Main builds the runner with the race detector, tells where it is, runs the
+// tests, and ends the process. It is the whole of a TestMain.
+func Main(m *testing.M, binary *string) {
+	dir, err := os.MkdirTemp("", "runner-real-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	*binary = filepath.Join(dir, "runner")
+	build := exec.Command("go", "build", "-race", "-o", *binary, "multirunner")
+	build.Stdout, build.Stderr = os.Stderr, os.Stderr
+	code := 1
+	if err := build.Run(); err == nil {
+		code = m.Run()
+	} else {
+		fmt.Fprintln(os.Stderr, "the runner does not build:", err)
+	}
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
