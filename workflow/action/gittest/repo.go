@@ -84,7 +84,8 @@ func (r *Repo) Annotate(name, id string) string {
 	return tag
 }
 
-// Private lets in who has one of the tokens as a password.
+// Private lets in only who has one of the tokens as a password; without any
+// it lets in everybody again.
 func (r *Repo) Private(tokens ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -27,12 +27,21 @@ type Server struct {
 	Old bool
 	// Prefix is the path that the repositories are below, "" or "/path".
 	Prefix string
-	// Intercept may answer a request itself, and then gives true: faults.
-	Intercept func(w http.ResponseWriter, r *http.Request, asked Request) bool
 
-	mu    sync.Mutex
-	repos map[string]*Repo
-	asked []Request
+	mu        sync.Mutex
+	repos     map[string]*Repo
+	asked     []Request
+	intercept Intercept
+}
+
+// Intercept may answer a request itself, and then gives true: faults.
+type Intercept func(w http.ResponseWriter, r *http.Request, asked Request) bool
+
+// Intercept makes all requests from now on go through f first; nil ends that.
+func (s *Server) Intercept(f Intercept) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.intercept = f
 }
 
 // Repo gives the repository with a name, "owner/repo", which it makes when it
@@ -77,9 +86,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, asked.Token, _ = r.BasicAuth()
 	s.mu.Lock()
 	s.asked = append(s.asked, asked)
-	repo := s.repos[asked.Repo]
+	repo, intercept := s.repos[asked.Repo], s.intercept
 	s.mu.Unlock()
-	if s.Intercept != nil && s.Intercept(w, r, asked) {
+	if intercept != nil && intercept(w, r, asked) {
 		return
 	}
 	if repo == nil || !repo.admits(asked.Token) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os/exec"
 	"time"
 )
 
@@ -62,7 +63,7 @@ func Temporary(err error) bool {
 	var status *StatusError
 	var certificate *tls.CertificateVerificationError
 	switch {
-	case err == nil, errors.Is(err, ErrNoCommit), errors.Is(err, ErrNotGit), errors.As(err, &certificate), errors.Is(err, errRedirect):
+	case err == nil, errors.Is(err, ErrNoCommit), errors.Is(err, ErrNotGit), errors.As(err, &certificate), errors.Is(err, errRedirect), errors.Is(err, exec.ErrNotFound):
 		return false
 	case errors.As(err, &status):
 		return temporaryStatus(status.Code)

@@ -91,10 +91,10 @@ func TestThePasswordIsSentToItsHostOnly(t *testing.T) {
 		t.Errorf("with the right one: %v", err)
 	}
 	s.Requests()
-	s.Intercept = func(w http.ResponseWriter, r *http.Request, _ gittest.Request) bool {
+	s.Intercept(func(w http.ResponseWriter, r *http.Request, _ gittest.Request) bool {
 		http.Redirect(w, r, other+r.URL.String(), http.StatusFound)
 		return true
-	}
+	})
 	if _, err := fetch(open(t, home+"/a/b", "right"), commit); err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestRedirectsAreFollowedToRepositoriesOnly(t *testing.T) {
 }
 
 func TestFaultsAreToldApart(t *testing.T) {
-	status := func(code int, header ...string) func(http.ResponseWriter, *http.Request, gittest.Request) bool {
+	status := func(code int, header ...string) gittest.Intercept {
 		return func(w http.ResponseWriter, _ *http.Request, _ gittest.Request) bool {
 			for i := 0; i+1 < len(header); i += 2 {
 				w.Header().Set(header[i], header[i+1])
@@ -155,7 +155,7 @@ func TestFaultsAreToldApart(t *testing.T) {
 		}
 	}
 	for name, tc := range map[string]struct {
-		intercept func(http.ResponseWriter, *http.Request, gittest.Request) bool
+		intercept gittest.Intercept
 		want      string
 		temporary bool
 	}{
@@ -180,7 +180,8 @@ func TestFaultsAreToldApart(t *testing.T) {
 		"a band":      {answer(line("packfile") + line("\x09PACK")), "band 9", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := &gittest.Server{Intercept: tc.intercept}
+			s := &gittest.Server{}
+			s.Intercept(tc.intercept)
 			_, commit, _ := sample(s)
 			_, err := fetch(open(t, serve(t, s)+"/a/b", ""), commit)
 			if err == nil || !strings.Contains(err.Error(), tc.want) || Temporary(err) != tc.temporary {
@@ -199,7 +200,7 @@ func line(text string) string {
 }
 
 // answer gives every request these pkt-lines.
-func answer(text string) func(http.ResponseWriter, *http.Request, gittest.Request) bool {
+func answer(text string) gittest.Intercept {
 	return func(w http.ResponseWriter, _ *http.Request, asked gittest.Request) bool {
 		w.Header().Set("Content-Type", resultType)
 		if asked.Command == "advertise" {
@@ -214,7 +215,7 @@ func answer(text string) func(http.ResponseWriter, *http.Request, gittest.Reques
 }
 
 func TestASilentServerIsLeft(t *testing.T) {
-	for name, intercept := range map[string]func(http.ResponseWriter, *http.Request, gittest.Request) bool{
+	for name, intercept := range map[string]gittest.Intercept{
 		"before the answer": func(_ http.ResponseWriter, r *http.Request, _ gittest.Request) bool {
 			<-r.Context().Done()
 			return true
@@ -228,7 +229,8 @@ func TestASilentServerIsLeft(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := &gittest.Server{Intercept: intercept}
+			s := &gittest.Server{}
+			s.Intercept(intercept)
 			_, commit, _ := sample(s)
 			r, err := Open(Options{URL: serve(t, s) + "/a/b", Transport: transport(t), Stall: 50 * time.Millisecond})
 			if err != nil {
@@ -243,11 +245,12 @@ func TestASilentServerIsLeft(t *testing.T) {
 
 func TestACancelledFetchEndsWithTheCause(t *testing.T) {
 	arrived := make(chan struct{}, 1)
-	s := &gittest.Server{Intercept: func(_ http.ResponseWriter, r *http.Request, _ gittest.Request) bool {
+	s := &gittest.Server{}
+	s.Intercept(func(_ http.ResponseWriter, r *http.Request, _ gittest.Request) bool {
 		arrived <- struct{}{}
 		<-r.Context().Done()
 		return true
-	}}
+	})
 	r := open(t, serve(t, s)+"/a/b", "")
 	cause := errors.New("the job was cancelled")
 	ctx, cancel := context.WithCancelCause(context.Background())
