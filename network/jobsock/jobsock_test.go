@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"multirunner/common"
+	"multirunner/helpers/unixsocket"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -153,7 +154,7 @@ func TestTheSocketIsForItsOwnerOnly(t *testing.T) {
 func TestALongPathGoesIntoAPrivateTempDirectory(t *testing.T) {
 	long := filepath.Join(t.TempDir(), strings.Repeat("x", 100), "job.sock")
 	s := listen(t, long, &jobFake{})
-	if len(s.Path()) > maxPath {
+	if len(s.Path()) > unixsocket.MaxPath {
 		t.Fatalf("path of %d bytes", len(s.Path()))
 	}
 	dir := filepath.Dir(s.Path())

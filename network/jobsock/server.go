@@ -4,25 +4,21 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
+
+	"multirunner/helpers/unixsocket"
 )
 
 const (
-	maxPath      = 100 // bytes: systems allow 104 to 108, with a terminator
 	wakeGap      = 250 * time.Millisecond
 	writeTimeout = 5 * time.Second
 )
 
 // Server is the job process's end of the socket.
 type Server struct {
-	listener net.Listener
-	path     string
-	tempDir  string // holds path when the wanted one was too long
+	listener *unixsocket.Listener
 	handler  Handler
 
 	mu     sync.Mutex
@@ -35,48 +31,17 @@ type Server struct {
 // left there. A path of more than 100 bytes is too long for a socket: then it
 // is made in a fresh 0700 directory under the temp directory, see Path.
 func Listen(path string, handler Handler) (*Server, error) {
-	s := &Server{path: path, handler: handler, conns: make(map[*serverConn]struct{})}
-	if err := s.choosePath(); err != nil {
+	listener, err := unixsocket.Listen(path, tempPrefix)
+	if err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("unix", s.path)
-	if err != nil {
-		return nil, errors.Join(err, s.removeTemp())
-	}
-	s.listener = listener
-	if err := os.Chmod(s.path, 0o600); err != nil {
-		return nil, errors.Join(err, listener.Close(), s.removeTemp())
-	}
+	s := &Server{listener: listener, handler: handler, conns: make(map[*serverConn]struct{})}
 	s.wg.Go(s.accept)
 	return s, nil
 }
 
-func (s *Server) choosePath() error {
-	if len(s.path) > maxPath {
-		dir, err := os.MkdirTemp("", tempPrefix) // 0700
-		if err != nil {
-			return err
-		}
-		s.tempDir, s.path = dir, filepath.Join(dir, "sock")
-	}
-	if len(s.path) > maxPath {
-		return errors.Join(fmt.Errorf("%s is too long for a socket: set TMPDIR to a shorter directory", s.path), s.removeTemp())
-	}
-	if err := os.Remove(s.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
-}
-
-func (s *Server) removeTemp() error {
-	if s.tempDir == "" {
-		return nil
-	}
-	return os.RemoveAll(s.tempDir)
-}
-
 // Path is where the socket is.
-func (s *Server) Path() string { return s.path }
+func (s *Server) Path() string { return s.listener.Path() }
 
 // Wake tells every connected supervisor to look at the spool: at once when
 // urgent, else within 250 ms together with other wakes. It never blocks.
@@ -102,7 +67,7 @@ func (s *Server) Close() error {
 	s.mu.Unlock()
 	err := s.listener.Close()
 	s.wg.Wait()
-	return errors.Join(err, s.removeTemp())
+	return err
 }
 
 func (s *Server) accept() {
