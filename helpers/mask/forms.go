@@ -23,7 +23,11 @@ func forms(value string) iter.Seq[string] {
 			if !yield(plain) {
 				return
 			}
-			for _, encode := range []func(string) []string{base64Forms, jsonForms, urlForms, xmlForms, quotedForms} {
+			encodings := []func(string) []string{base64Forms, jsonForms, urlForms, xmlForms, quotedForms}
+			if isUnreserved(plain) {
+				encodings = encodings[:1] // the others give the value itself
+			}
+			for _, encode := range encodings {
 				for _, form := range encode(plain) {
 					if len(form) >= minDerived && !yield(form) {
 						return
@@ -34,14 +38,30 @@ func forms(value string) iter.Seq[string] {
 	}
 }
 
-// plainForms gives the value and each of its lines, without white space around
-// them.
+// isUnreserved tells that a value has only signs that need no escape anywhere:
+// those of RFC 3986 section 2.3. Most tokens are such.
+func isUnreserved(value string) bool {
+	for i := range len(value) {
+		switch c := value[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '-', c == '.', c == '_', c == '~':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// plainForms gives the value and, when there are several, each of its lines,
+// without white space around them.
 func plainForms(value string) []string {
 	value = strings.TrimSpace(value)
 	if value == "" {
 		return nil
 	}
 	plain := []string{value}
+	if !strings.ContainsAny(value, "\n\r") {
+		return plain
+	}
 	for _, line := range strings.FieldsFunc(value, func(r rune) bool { return r == '\n' || r == '\r' }) {
 		if line = strings.TrimSpace(line); line != "" {
 			plain = append(plain, line)

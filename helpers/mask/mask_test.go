@@ -230,3 +230,17 @@ func TestConcurrentUse(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+func TestUnreservedValuesHaveNoFormsButBase64(t *testing.T) {
+	const value = "abcXYZ-019._~"
+	if !isUnreserved(value) {
+		t.Fatalf("%q counts as one that needs escapes", value)
+	}
+	for _, encode := range []func(string) []string{jsonForms, urlForms, xmlForms, quotedForms} {
+		for _, form := range encode(value) {
+			if form != value {
+				t.Errorf("%q has the form %q", value, form)
+			}
+		}
+	}
+}

@@ -9,7 +9,7 @@ package mask
 type matcher struct {
 	nodes []node
 	first [256]int32 // the root's children by byte
-	pairs [1 << 16]bool
+	pairs [1 << 16 / 64]uint64
 }
 
 // node is a prefix of patterns. Nodes are named by their index; root is none
@@ -53,15 +53,17 @@ func (m *matcher) insert(pattern string) {
 
 func (m *matcher) setPairs(pattern string) {
 	if len(pattern) > 1 {
-		m.pairs[pair(pattern[0], pattern[1])] = true
+		m.setPair(pattern[0], pattern[1])
 		return
 	}
 	for second := range 256 {
-		m.pairs[pair(pattern[0], byte(second))] = true
+		m.setPair(pattern[0], byte(second))
 	}
 }
 
-func pair(a, b byte) uint16 { return uint16(a)<<8 | uint16(b) }
+func (m *matcher) setPair(a, b byte) { m.pairs[uint16(a)<<2|uint16(b>>6)] |= 1 << (b & 63) }
+
+func (m *matcher) begins(a, b byte) bool { return m.pairs[uint16(a)<<2|uint16(b>>6)]>>(b&63)&1 != 0 }
 
 // child gives a node's child for a byte, or root.
 func (m *matcher) child(at int32, b byte) int32 {
@@ -139,7 +141,7 @@ func find[T string | []byte](m *matcher, text T, at int32, offset int, spans []s
 	last := len(text) - 1
 	for i := 0; i <= last; i++ {
 		if at == root {
-			for i < last && !m.pairs[pair(text[i], text[i+1])] {
+			for i < last && !m.begins(text[i], text[i+1]) {
 				i++
 			}
 		}
@@ -149,7 +151,7 @@ func find[T string | []byte](m *matcher, text T, at int32, offset int, spans []s
 			end := offset + i + 1
 			spans = merge(spans, span{end - int(n.match), end})
 		}
-		if n.depth == 1 && i < last && !m.pairs[pair(text[i], text[i+1])] {
+		if n.depth == 1 && i < last && !m.begins(text[i], text[i+1]) {
 			at = root
 		}
 	}
