@@ -3,7 +3,6 @@ package commands
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -125,27 +124,25 @@ func noVerb(c *cli.Context, verbs []*cli.Command, name string) error {
 	return fmt.Errorf("%s has no command %q%s (see %s --help)", name, word, hint, name)
 }
 
-var unknownFlag = regexp.MustCompile(`^flag provided but not defined: -+(.+)$`)
-
 // usageError says what is wrong with the flags, without the whole help text.
 func usageError(c *cli.Context, err error, _ bool) error {
 	name := c.App.Name
 	if c.Command != nil && c.Command.HelpName != "" {
 		name = c.Command.HelpName
 	}
-	m := unknownFlag.FindStringSubmatch(err.Error())
-	if m == nil {
+	flag, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
+	if flag = strings.TrimLeft(flag, "-"); !unknown || flag == "" {
 		return fmt.Errorf("%s: %w (see %s --help)", name, err, name)
 	}
 	var known []string
-	for _, flag := range c.Command.Flags {
-		known = append(known, flag.Names()...)
+	for _, f := range c.Command.Flags {
+		known = append(known, f.Names()...)
 	}
 	hint := ""
-	if near := suggest.Nearest(m[1], known); near != "" {
+	if near := suggest.Nearest(flag, known); near != "" {
 		hint = ", did you mean --" + near + "?"
 	}
-	return fmt.Errorf("%s has no flag --%s%s (see %s --help)", name, m[1], hint, name)
+	return fmt.Errorf("%s has no flag --%s%s (see %s --help)", name, flag, hint, name)
 }
 
 // withVariables gives each flag that has none its environment variable.

@@ -116,12 +116,6 @@ func (d *decoder) hasToken(line int) bool {
 	})
 }
 
-var (
-	decoderPrefix = regexp.MustCompile(`^toml: (?:line (\d+) )?\(last key "([^"]*)"\): `)
-	decoderTypes  = regexp.MustCompile(`^incompatible types: TOML value has type ([^;]+); destination has type (.+)$`)
-	decoderTable  = regexp.MustCompile(`^type mismatch for .+: expected table but found (.+)$`)
-)
-
 // explain takes the decoder's errors apart. Syntax errors are typed, those of
 // wrong types are text only.
 func explain(err error, text string) (key, message string, line int) {
@@ -131,6 +125,12 @@ func explain(err error, text string) (key, message string, line int) {
 		before := text[:min(max(0, parse.Position.Start), len(text))]
 		return parse.LastKey, parse.Message, 1 + strings.Count(before, "\n")
 	}
+	// Compiled here: errors are rare, and every process would pay for it.
+	var (
+		decoderPrefix = regexp.MustCompile(`^toml: (?:line (\d+) )?\(last key "([^"]*)"\): `)
+		decoderTypes  = regexp.MustCompile(`^incompatible types: TOML value has type ([^;]+); destination has type (.+)$`)
+		decoderTable  = regexp.MustCompile(`^type mismatch for .+: expected table but found (.+)$`)
+	)
 	message = strings.TrimPrefix(err.Error(), "toml: ")
 	if m := decoderPrefix.FindStringSubmatch(err.Error()); m != nil {
 		key, message = m[2], err.Error()[len(m[0]):]

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -16,8 +15,9 @@ import (
 // it is there for tests.
 var knownExecutors = []string{"shell", "docker", "dummy"}
 
-// A uuid becomes the name of a file, and goes into a header.
-var uuidPattern = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z_-]{0,63}$`)
+// uuidMax is what a uuid may have: it becomes the name of a file, and goes into
+// a header.
+const uuidMax = 64
 
 // registration is the validation of one registration.
 type registration struct {
@@ -59,7 +59,7 @@ func (r registration) identity() {
 	switch {
 	case r.UUID == "":
 		r.bad("uuid", "missing: `runner register` writes it")
-	case !uuidPattern.MatchString(r.UUID):
+	case !IsPlainName(r.UUID, uuidMax):
 		r.bad("uuid", "%q is not the uuid of a runner, which has only letters, digits and dashes", r.UUID)
 	}
 	if !slices.Contains(knownExecutors, r.Executor) {

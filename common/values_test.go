@@ -74,3 +74,14 @@ func TestSwitch(t *testing.T) {
 		t.Error("yes is taken")
 	}
 }
+
+func TestPlainNames(t *testing.T) {
+	for name, want := range map[string]bool{
+		"a": true, "7": true, "Team-a_7": true, "12345678": true,
+		"": false, "-a": false, "_a": false, "a.b": false, "a/b": false, "a\n": false, "ä": false, "123456789": false,
+	} {
+		if got := IsPlainName(name, 8); got != want {
+			t.Errorf("%q: %t", name, got)
+		}
+	}
+}

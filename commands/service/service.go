@@ -7,9 +7,10 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"regexp"
 	"strings"
 	"time"
+
+	"multirunner/common"
 )
 
 // DefaultName is the service's when none is given.
@@ -40,7 +41,8 @@ func (s Spec) Arguments() []string {
 
 func (s Spec) description() string { return fmt.Sprintf("Gitea Actions runner (%s)", s.Name) }
 
-var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
+// nameMax is what a service's name may have.
+const nameMax = 64
 
 // CheckName tells what is wrong with a service's name. Names are file names of
 // units and keys of the registry, and must mean the same everywhere.
@@ -48,7 +50,8 @@ func CheckName(name string) error {
 	if base, found := strings.CutSuffix(name, ".service"); found {
 		return fmt.Errorf("--name %q: write it without .service: --name %s", name, base)
 	}
-	if !namePattern.MatchString(name) || strings.HasSuffix(name, ".") {
+	plain := common.IsPlainName(strings.ReplaceAll(name, ".", "-"), nameMax)
+	if !plain || strings.HasPrefix(name, ".") || strings.HasSuffix(name, ".") {
 		return fmt.Errorf("--name %q: a service's name begins with a letter or digit and has only letters, digits, '-', '_' and '.' in it, 64 at most", name)
 	}
 	return nil

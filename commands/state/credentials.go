@@ -6,7 +6,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 
 	"github.com/google/uuid"
@@ -15,12 +14,12 @@ import (
 	"multirunner/helpers/atomicfile"
 )
 
-// fileName are the uuids that may name a file. Others (a server may call a
-// runner anything) go by their hash.
-var fileName = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z_-]{0,127}$`)
+// nameMax is what a uuid may have that names a file. Longer ones and such with
+// other signs (a server may call a runner anything) go by their hash.
+const nameMax = 128
 
 func (d *Dir) named(folder, id string) string {
-	if !fileName.MatchString(id) {
+	if !common.IsPlainName(id, nameMax) {
 		id = "h-" + common.ServerHash(id)
 	}
 	return filepath.Join(d.root, folder, id)
