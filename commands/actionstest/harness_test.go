@@ -28,7 +28,7 @@ import (
 // NAME there.
 type dirSource struct{ root string }
 
-func (d dirSource) Prepare(_ context.Context, requests []engine.ActionRequest) ([]engine.PreparedAction, func(), error) {
+func (d dirSource) Prepare(_ context.Context, requests []engine.ActionRequest, _ func(string)) ([]engine.PreparedAction, func(), error) {
 	var prepared []engine.PreparedAction
 	for _, r := range requests {
 		dir := filepath.Join(d.root, strings.TrimPrefix(r.Reference.Name, "testdata/"))

@@ -100,6 +100,7 @@ func (r *run) begin() error {
 	if r.task, err = r.spec.DecodeTask(); err != nil {
 		return fmt.Errorf("task: %w", err)
 	}
+	resolveDirs(&r.spec.Dirs)
 	dir := r.spec.Dirs.Job
 	if r.socket, err = jobsock.Listen(filepath.Join(dir, SocketName), r); err != nil {
 		return fmt.Errorf("job socket: %w", err)
@@ -138,8 +139,10 @@ func (r *run) work(ctx context.Context, o Options) error {
 	if err != nil {
 		return errors.Join(err, r.trace.Row(time.Now(), "##[error]"+err.Error()))
 	}
+	actions := newActionSource(r.spec, r.task, r.log)
+	defer actions.close()
 	job := engine.New(engine.Options{
-		Spec: r.spec, Task: r.task, Executor: executor, Trace: r.trace, Masker: mask.New(), Log: r.log,
+		Spec: r.spec, Task: r.task, Executor: executor, Trace: r.trace, Masker: mask.New(), Log: r.log, Actions: actions,
 	})
 	r.job.Store(job)
 	if reason := r.pending.Load(); reason != nil {

@@ -128,7 +128,7 @@ func (j *Job) fetch(ctx context.Context, steps []*step) error {
 	if len(requests) == 0 {
 		return nil
 	}
-	prepared, release, err := j.actions.source.Prepare(ctx, requests)
+	prepared, release, err := j.actions.source.Prepare(ctx, requests, j.rows.say)
 	if err != nil {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)

@@ -21,7 +21,7 @@ type fakeSource struct {
 	released int
 }
 
-func (f *fakeSource) Prepare(ctx context.Context, requests []ActionRequest) ([]PreparedAction, func(), error) {
+func (f *fakeSource) Prepare(ctx context.Context, requests []ActionRequest, progress func(string)) ([]PreparedAction, func(), error) {
 	if f.prepare != nil {
 		if err := f.prepare(ctx); err != nil {
 			return nil, nil, err
@@ -42,6 +42,7 @@ func (f *fakeSource) Prepare(ctx context.Context, requests []ActionRequest) ([]P
 	}
 	f.asked = append(f.asked, strings.Join(names, " "))
 	f.held++
+	progress("fetching " + strings.Join(names, " "))
 	return prepared, func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()

@@ -39,6 +39,7 @@ func TestANodeActionRuns(t *testing.T) {
 	b.wantResult(success)
 	b.wantRows(0, "hello everybody in probe/demo")
 	b.wantRows(1, "yes success")
+	b.wantRow("fetching https://actions.example.org/octo/hello@v1")
 	b.wantRow("Download action repository 'octo/hello@v1' (SHA:c0ffee-of-v1)")
 	cmd := b.executor.commands[0]
 	if cmd.Path != "/usr/bin/node" || !strings.HasSuffix(strings.Join(cmd.Args, " "), "/octo/hello@v1/dist/main.js") || cmd.Dir != "" {
