@@ -1,6 +1,9 @@
 package engine
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestFilesHandValuesOn(t *testing.T) {
 	b := runPayload(t, steps(`
@@ -45,7 +48,7 @@ func TestAFileThatCannotBeObeyedFailsTheStep(t *testing.T) {
 	`))
 	b.wantResults("failure failure success")
 	b.wantRow("##[error]", "$GITHUB_OUTPUT", "line 2")
-	b.wantRow("##[error]", "$GITHUB_ENV", `"EOF"`)
+	b.wantRow("##[error]", "$GITHUB_ENV", `"A<<EOF"`)
 	b.wantRows(2, "[1] []")
 }
 
@@ -85,5 +88,28 @@ func TestSummariesAreMaskedAndValid(t *testing.T) {
 	`))
 	if got, want := b.trace.summaries[0], "a ***\nb \uFFFD\n"; got != want {
 		t.Errorf("the summary is %q, want %q", got, want)
+	}
+}
+
+func TestNoErrorShowsAPartOfASecret(t *testing.T) {
+	secret := strings.Repeat("0123456789", 100) + "<<end"
+	b := newBench(t, steps(`
+		- run: file GITHUB_OUTPUT "${{ secrets.LONG }}\n"
+		- if: always()
+		  run: file GITHUB_ENV "${{ secrets.LONG }}"
+		- if: always()
+		  continue-on-error: ${{ secrets.LONG }}
+		  run: exit 1
+		- if: always()
+		  timeout-minutes: ${{ secrets.LONG }}
+		  run: out x
+	`))
+	b.task.Secrets["LONG"] = secret
+	b.run()
+	b.wantResults("failure failure failure failure")
+	for _, row := range b.trace.rows {
+		if strings.Contains(row, "01234") || strings.Contains(row, `"end"`) {
+			t.Errorf("this row shows a part of the secret: %s", row)
+		}
 	}
 }

@@ -52,10 +52,10 @@ func TestPairsNamesTheFaultAndKeepsWhatWasBefore(t *testing.T) {
 		{"A=1\n=x\n", `line 2: "=x" has no name`},
 		{"A=1\n<<EOF\nEOF\n", `line 2: "<<EOF" needs a name`},
 		{"A=1\nB<<\n\n", `line 2: "B<<" needs a name`},
-		{"A=1\nB<<EOF\nx\n", `line 2: the value of "B" ends without the line "EOF"`},
-		{"A=1\nB<<EOF\nx", `its last line has no end of line`},
-		{"A=1\nB<<EOF\nEOF \n", `the value of "B" ends without`},
-		{"A=1\n" + strings.Repeat("x", 10_000), "…"},
+		{"A=1\nB<<EOF\nx\n", `line 2: no line with the delimiter follows "B<<EOF"`},
+		{"A=1\nB<<EOF\nx", `the last line of the value has no end of line`},
+		{"A=1\nB<<EOF\nEOF \n", `no line with the delimiter follows "B<<EOF"`},
+		{"A=1\n" + strings.Repeat("x", 10_000), "line 2: a line of 10000 bytes is neither"},
 		{"A=1\n\r\n", "line 2"},
 	}
 	for _, test := range tests {

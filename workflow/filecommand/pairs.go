@@ -2,6 +2,7 @@ package filecommand
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -76,16 +77,16 @@ func (r *reader) pair() (Pair, error) {
 	case equals > 0:
 		return Pair{r.line[:equals], r.line[equals+1:]}, nil
 	case equals == 0:
-		return Pair{}, r.errorf(r.count, "%q has no name before the equal sign", excerpt(r.line))
+		return Pair{}, r.errorf(r.count, "%s has no name before the equal sign", shown(r.line))
 	}
-	return Pair{}, r.errorf(r.count, "%q is neither NAME=VALUE nor NAME<<DELIMITER", excerpt(r.line))
+	return Pair{}, r.errorf(r.count, "%s is neither NAME=VALUE nor NAME<<DELIMITER", shown(r.line))
 }
 
 // block reads the lines up to the delimiter.
 func (r *reader) block(name, delimiter string) (Pair, error) {
-	first := r.count
+	first, opening := r.count, r.line
 	if name == "" || delimiter == "" {
-		return Pair{}, r.errorf(first, "%q needs a name before << and a delimiter after it", excerpt(r.line))
+		return Pair{}, r.errorf(first, "%s needs a name before << and a delimiter after it", shown(opening))
 	}
 	from, to := r.pos, r.pos
 	for r.next() {
@@ -93,22 +94,23 @@ func (r *reader) block(name, delimiter string) (Pair, error) {
 			return Pair{name, r.text[from:to]}, nil
 		}
 		if !r.ended {
-			return Pair{}, r.errorf(first, "the value of %q ends without the line %q: its last line has no end of line, so the delimiter could not follow it", excerpt(name), excerpt(delimiter))
+			return Pair{}, r.errorf(first, "no line with the delimiter follows %s: the last line of the value has no end of line, so the delimiter could not come after it", shown(opening))
 		}
 		to = r.start + len(r.line)
 	}
-	return Pair{}, r.errorf(first, "the value of %q ends without the line %q", excerpt(name), excerpt(delimiter))
+	return Pair{}, r.errorf(first, "no line with the delimiter follows %s", shown(opening))
 }
 
 func (r *reader) errorf(line int, format string, args ...any) error {
 	return fmt.Errorf("line %d: "+format, append([]any{line}, args...)...)
 }
 
-// excerpt keeps an error readable when the line is not.
-func excerpt(s string) string {
+// shown names a line in an error: the whole of it, or only its length. A secret
+// that stands in it is masked later, which a part of one would not be.
+func shown(line string) string {
 	const limit = 200
-	if len(s) <= limit {
-		return s
+	if len(line) <= limit {
+		return strconv.Quote(line)
 	}
-	return strings.ToValidUTF8(s[:limit], "") + "…"
+	return fmt.Sprintf("a line of %d bytes", len(line))
 }

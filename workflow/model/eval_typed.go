@@ -1,7 +1,9 @@
 package model
 
 import (
+	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -87,7 +89,7 @@ func (v Value) EvalBool(scope expression.Scope, fallback bool) (bool, error) {
 	case "false":
 		return false, nil
 	}
-	return fallback, v.Errorf("must be true or false, not %q", excerpt(got.Text()))
+	return fallback, v.Errorf("must be true or false, not %s", shown(got.Text()))
 }
 
 // EvalNumber gives a number, also one written as a string; false for absent,
@@ -102,7 +104,7 @@ func (v Value) EvalNumber(scope expression.Scope) (float64, bool, error) {
 	}
 	f := got.Float()
 	if got.Kind() == expression.KindBoolean || math.IsNaN(f) || math.IsInf(f, 0) {
-		return 0, false, v.Errorf("must be a number, not %q", excerpt(got.Text()))
+		return 0, false, v.Errorf("must be a number, not %s", shown(got.Text()))
 	}
 	return f, true, nil
 }
@@ -158,7 +160,7 @@ func (v Value) textPairs(from []expression.Pair) ([]Pair, error) {
 	index := make(map[string]int, len(from))
 	for _, p := range from {
 		if !primitive(p.Value) {
-			return nil, v.Errorf("%q must be a text, not a value of type %s", excerpt(p.Key), p.Value.Kind())
+			return nil, v.Errorf("%s must be a text, not a value of type %s", shown(p.Key), p.Value.Kind())
 		}
 		pair := Pair{p.Key, p.Value.Text()}
 		if i, again := index[p.Key]; again {
@@ -195,4 +197,14 @@ func excerpt(s string) string {
 		return s
 	}
 	return strings.ToValidUTF8(s[:limit], "") + "…"
+}
+
+// shown names what an expression gave in an error: the whole of it, or only its
+// length. A secret in it is masked later, which a part of one would not be.
+func shown(s string) string {
+	const limit = 80
+	if len(s) <= limit {
+		return strconv.Quote(s)
+	}
+	return fmt.Sprintf("a text of %d bytes", len(s))
 }

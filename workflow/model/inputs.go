@@ -92,7 +92,7 @@ func (in *Input) convert(value expression.Value) (expression.Value, error) {
 			return expression.Number(f), nil
 		}
 	}
-	return expression.Null, fmt.Errorf("must be a %s, not %q", in.Type, excerpt(value.Text()))
+	return expression.Null, fmt.Errorf("must be a %s, not %s", in.Type, shown(value.Text()))
 }
 
 // CheckInputs tells, before a run is started, what is wrong with the inputs
