@@ -7,6 +7,7 @@ import (
 	"html"
 	"iter"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -23,9 +24,9 @@ func forms(value string) iter.Seq[string] {
 			if !yield(plain) {
 				return
 			}
-			encodings := []func(string) []string{base64Forms, jsonForms, urlForms, xmlForms, quotedForms}
+			encodings := []func(string) []string{base64Forms, base64Lines, jsonForms, urlForms, xmlForms, quotedForms, commandForms}
 			if isUnreserved(plain) {
-				encodings = encodings[:1] // the others give the value itself
+				encodings = encodings[:2] // the others give the value itself
 			}
 			for _, encode := range encodings {
 				for _, form := range encode(plain) {
@@ -88,6 +89,29 @@ func base64Forms(value string) []string {
 	return all
 }
 
+// minLine is the shortest last line of base64 that is looked for: the start of
+// the value is masked in the lines before it.
+const minLine = 8
+
+// base64Lines gives the lines that base64 tools (76 characters) and PEM (64)
+// make of the value when nothing stands before it in the data.
+func base64Lines(value string) []string {
+	encoded := base64.StdEncoding.EncodeToString([]byte(value))
+	own := encoded[:len(value)*8/6] // does not depend on what comes behind
+	var all []string
+	for _, width := range []int{64, 76} {
+		if len(encoded) <= width {
+			continue
+		}
+		for start := 0; start < len(own); start += width {
+			all = append(all, own[start:min(start+width, len(own))])
+		}
+		last := encoded[(len(encoded)-1)/width*width:]
+		all = append(all, last, strings.TrimRight(last, "="))
+	}
+	return slices.DeleteFunc(all, func(line string) bool { return len(line) < minLine })
+}
+
 // jsonForms gives the value as JSON strings hold it: with the escapes that are
 // needed, with those that Go adds, and in ASCII.
 func jsonForms(value string) []string {
@@ -146,4 +170,11 @@ func quotedForms(value string) []string {
 		strings.ReplaceAll(value, `"`, `\"`),
 		strings.Trim(value, `"`),
 	}
+}
+
+// commandForms gives the value as it stands in a workflow command, as its data
+// and as a property.
+func commandForms(value string) []string {
+	data := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(value)
+	return []string{data, strings.NewReplacer(":", "%3A", ",", "%2C").Replace(data)}
 }

@@ -24,8 +24,8 @@ type Masker struct {
 func New() *Masker { return &Masker{} }
 
 // Add makes the masker replace a value from now on, and each of its lines, both
-// without the white space around them; and all of them in base64, JSON, URL,
-// XML and quoted form. White space alone is ignored. Every mask and stream of
+// without the white space around them; and all of them in base64 (in lines too),
+// JSON, URL, XML, quoted and workflow command form. White space alone is ignored. Every mask and stream of
 // this masker sees the value in what comes after Add has returned.
 func (m *Masker) Add(value string) {
 	m.mu.Lock()

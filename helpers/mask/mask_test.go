@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -96,7 +97,13 @@ func encodings(t *testing.T) map[string]func(string) string {
 			return "<a b=\"" + strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&apos;").Replace(s) + "\"/>"
 		},
 		"XML text": func(s string) string { return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s) },
-		"shell":    func(s string) string { return "+ echo '" + strings.ReplaceAll(s, "'", `'\''`) + "'" },
+		"command data": func(s string) string {
+			return "::set-output name=x::" + strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(s)
+		},
+		"command property": func(s string) string {
+			return "::error title=" + strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C").Replace(s)
+		},
+		"shell": func(s string) string { return "+ echo '" + strings.ReplaceAll(s, "'", `'\''`) + "'" },
 		"ASCII JSON": func(s string) string {
 			var b strings.Builder
 			for _, r := range strings.Trim(strings.TrimSpace(inJSON(false)(s)), "{}") {
@@ -165,6 +172,25 @@ func TestBase64AloneIsMaskedWhole(t *testing.T) {
 		text := base64.StdEncoding.EncodeToString([]byte(secret))
 		if got := withSecrets(secret).Mask("Basic " + text + "."); got != "Basic ***." {
 			t.Errorf("%s of %s: got %s", text, secret, got)
+		}
+	}
+}
+
+func TestBase64InLinesIsMasked(t *testing.T) {
+	token := strings.Repeat("0a1b2c3d4e5f", 20)
+	key := "-----BEGIN KEY-----\n" + strings.Repeat("MIIEvQIBADANBgkqhkiG9w0BAQEFAASC0123456789abcdefghijklmnopqrstuv\n", 25) + "-----END KEY-----"
+	for _, secret := range []string{token, token[:150], token[:49], key} {
+		m := withSecrets(secret)
+		for _, width := range []int{64, 76} {
+			for _, after := range []string{"", "\n"} {
+				encoded := base64.StdEncoding.EncodeToString([]byte(secret + after))
+				for row := range slices.Chunk([]byte(encoded), width) {
+					// A few characters at the end may be left, which are in every text.
+					if got := m.Mask(string(row)); len(row) > 8 && (!strings.HasPrefix(got, Stars) || len(got) > len(Stars)+4) {
+						t.Errorf("%d bytes, lines of %d: %q became %q", len(secret), width, row, got)
+					}
+				}
+			}
 		}
 	}
 }
