@@ -11,13 +11,19 @@ import (
 	"net/http/httptrace"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"connectrpc.com/connect"
+	"gitea.dev/actions-proto-go/runner/v1/runnerv1connect"
 )
 
 const (
 	snippetBytes = 300      // of a foreign answer, for the message
 	errorBytes   = 64 << 10 // of an error in JSON
+	// Servers and proxies close connections that were idle for some seconds. A
+	// request that crosses with that fails within a round trip; what fails later
+	// the server may have worked on.
+	staleWithin = time.Second
 )
 
 // TransportError is a request that got no answer, or only a part of one.
@@ -76,22 +82,20 @@ type wire struct {
 }
 
 func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
-	var sent atomic.Bool
-	trace := &httptrace.ClientTrace{
-		WroteRequest: func(info httptrace.WroteRequestInfo) {
-			// A connection that fails may be replaced and the request sent
-			// again: the last word counts.
-			sent.Store(info.Err == nil)
-		},
+	began := time.Now()
+	res, how, err := w.attempt(req)
+	if err != nil && how.stale() && time.Since(began) < staleWithin && mayRepeat(req) {
+		if again, ok := rewound(req); ok {
+			first := how
+			res, how, err = w.attempt(again)
+			how.sent = how.sent || first.sent
+		}
 	}
-	req = req.Clone(httptrace.WithClientTrace(req.Context(), trace)) // the caller's stays as it is
-	req.Header.Set("User-Agent", w.userAgent)
-	res, err := w.next.RoundTrip(req)
 	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF // connect-go would replace the whole error for it
 	}
 	if err != nil {
-		return nil, &TransportError{Sent: sent.Load(), Err: err}
+		return nil, &TransportError{Sent: how.sent, Err: err}
 	}
 	if isRPC(req) && !isConnectAnswer(res) {
 		defer res.Body.Close()
@@ -99,6 +103,56 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	res.Body = &wireBody{ReadCloser: res.Body}
 	return res, nil
+}
+
+// attempted is how far an attempt came.
+type attempted struct {
+	sent     bool // the whole request was written
+	reused   bool // over a connection that had been idle
+	answered bool // the first byte of an answer came
+}
+
+// stale tells whether a failed attempt may have met a connection that the
+// server had closed meanwhile.
+func (a attempted) stale() bool { return a.reused && !a.answered }
+
+func (w *wire) attempt(req *http.Request) (*http.Response, attempted, error) {
+	var sent, reused, answered atomic.Bool
+	trace := &httptrace.ClientTrace{
+		// A connection that fails may be replaced and the request sent again:
+		// the last word counts.
+		GotConn:              func(info httptrace.GotConnInfo) { reused.Store(info.Reused) },
+		WroteRequest:         func(info httptrace.WroteRequestInfo) { sent.Store(info.Err == nil) },
+		GotFirstResponseByte: func() { answered.Store(true) },
+	}
+	traced := req.Clone(httptrace.WithClientTrace(req.Context(), trace)) // the caller's stays as it is
+	traced.Header.Set("User-Agent", w.userAgent)
+	res, err := w.next.RoundTrip(traced)
+	return res, attempted{sent.Load(), reused.Load(), answered.Load()}, err
+}
+
+// mayRepeat tells whether a call may be sent twice, which net/http cannot know
+// of a POST. A poll may: a task that the first one was given is lost either way,
+// or comes again by its request key.
+func mayRepeat(req *http.Request) bool {
+	return req.Context().Err() == nil && !strings.HasSuffix(req.URL.Path, runnerv1connect.RunnerServiceRegisterProcedure)
+}
+
+// rewound is the request with its body from the start.
+func rewound(req *http.Request) (*http.Request, bool) {
+	if req.Body == nil || req.Body == http.NoBody {
+		return req, true
+	}
+	if req.GetBody == nil {
+		return nil, false
+	}
+	body, err := req.GetBody()
+	if err != nil {
+		return nil, false
+	}
+	again := *req
+	again.Body = body
+	return &again, true
 }
 
 // CloseIdleConnections is what http.Client looks for.

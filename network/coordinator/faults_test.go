@@ -45,11 +45,11 @@ func TestFaults(t *testing.T) {
 		}
 		id, index := answer.Tasks[0].GetId(), int64(0)
 		for name, test := range faults {
-			test.fault.Count = 1
-			s.Fault(coordinator.UpdateLog, test.fault)
+			remove := s.Fault(coordinator.UpdateLog, test.fault)
 			_, err := client.UpdateLog(t.Context(), &runnerv1.UpdateLogRequest{
 				TaskId: id, Index: index, Rows: []*runnerv1.LogRow{{Content: name}},
 			})
+			remove()
 			if got := network.Classify(err); got != test.want {
 				t.Errorf("%s: %v is %v", name, err, got)
 			}
