@@ -31,7 +31,6 @@ func (s *Store) evict() {
 		return // somebody is at it
 	}
 	defer lock.Unlock()
-	s.sweep()
 	s.evictMemos()
 	list, sum, err := s.residents()
 	if err != nil {

@@ -46,8 +46,11 @@ func hang(arrived chan<- struct{}) gittest.Intercept {
 }
 
 // cut ends within the answer.
-func cut(w http.ResponseWriter, _ *http.Request) {
+func cut(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/x-git-upload-pack-result")
+	if r.Method == http.MethodGet {
+		w.Header().Set("Content-Type", "application/x-git-upload-pack-advertisement")
+	}
 	fmt.Fprint(w, "00ffpackfile")
 }
 

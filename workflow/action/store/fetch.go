@@ -18,7 +18,6 @@ import (
 // fetch makes the entry of a key, whose exclusive lock is held: in a temporary
 // directory, which is renamed when all is there.
 func (s *Store) fetch(ctx context.Context, r *repository, k key, action string) (err error) {
-	s.sweep()
 	t, err := s.newTemp()
 	if err != nil {
 		return err

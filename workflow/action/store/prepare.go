@@ -74,6 +74,7 @@ func (s *Store) Prepare(ctx context.Context, requests []Request) (*Prepared, err
 	if err := s.make(); err != nil {
 		return nil, err
 	}
+	s.sweep()
 	var wait sync.WaitGroup
 	for _, r := range repositories {
 		wait.Go(func() { s.prepare(ctx, r) })

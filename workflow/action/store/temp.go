@@ -65,7 +65,7 @@ func removeLock(lock *flock.Lock, file string) error {
 }
 
 // sweep removes what processes have left that are no more. Each Store does it
-// once, before it makes something.
+// once.
 func (s *Store) sweep() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
