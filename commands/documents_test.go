@@ -340,6 +340,21 @@ func baseName(series string) string {
 	return name
 }
 
+func TestPagesNameFamiliesThatThereAre(t *testing.T) {
+	pages, err := filepath.Glob("../docs/*.md")
+	if err != nil || len(pages) == 0 {
+		t.Fatal(pages, err)
+	}
+	name := regexp.MustCompile(metricPrefix + `[a-z][a-z_]*[a-z]`)
+	for _, page := range pages {
+		for _, series := range name.FindAllString(content(t, page), -1) {
+			if _, known := families[baseName(series)]; !known {
+				t.Errorf("%s names %s, which nothing exports", page, series)
+			}
+		}
+	}
+}
+
 func TestWhatNothingExportsIsFoundInQueries(t *testing.T) {
 	for query, fine := range map[string]bool{
 		`sum by (runner) (rate(gitea_runner_job_total{status="failure", runner=~"$runner"}[5m])) > 3e9`:           true,

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -305,9 +306,16 @@ func TestAReloadThatFailsIsAReasonNotToBeReadyAndAnAddressMoves(t *testing.T) {
 	r := startRun(t, good)
 	first := r.address()
 	r.eventually("it is ready", func() bool { status, _ := r.get(first, "/readyz"); return status == 200 })
+	self, err := os.FindProcess(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
 	write := func(text string) {
 		if err := os.WriteFile(r.config, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
+		}
+		if err := self.Signal(syscall.SIGHUP); err != nil {
+			t.Log(err) // the change of the file is noticed
 		}
 	}
 	write("concurrent = 0\n")
