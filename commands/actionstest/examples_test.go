@@ -13,10 +13,7 @@ import (
 // TestExamples runs every example with the binary that people run. They check
 // themselves.
 func TestExamples(t *testing.T) {
-	binary := filepath.Join(t.TempDir(), "runner")
-	if out, err := exec.Command("go", "build", "-o", binary, "multirunner").CombinedOutput(); err != nil {
-		t.Fatalf("the runner does not build: %v\n%s", err, out)
-	}
+	binary := runnerBinary(t)
 	found, err := filepath.Glob("../../examples/*/.gitea/workflows")
 	if err != nil || len(found) < 6 {
 		t.Fatalf("%d examples, %v", len(found), err)

@@ -5,67 +5,12 @@ package actionstest
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 )
 
 // toolkit are the packages that actions are written with.
 var toolkit = []string{"@actions/core@3.0.1", "@actions/exec@3.0.0", "@actions/io@3.0.2", "@actions/glob@0.7.0", "@actions/tool-cache@4.0.0"}
-
-// shared is a copy of the test actions with the toolkit beside it, made by the
-// first test that wants it.
-var shared = struct {
-	once sync.Once
-	dir  string
-	why  string // there is none
-}{}
-
-func TestMain(m *testing.M) {
-	if _, err := exec.LookPath("node"); err != nil {
-		fmt.Println("no node on PATH: actions are not tested")
-		os.Exit(0)
-	}
-	code := m.Run()
-	if shared.dir != "" {
-		os.RemoveAll(shared.dir)
-	}
-	os.Exit(code)
-}
-
-// withToolkit gives the directory of actions that may import the toolkit.
-func withToolkit(t *testing.T) string {
-	t.Helper()
-	shared.once.Do(installToolkit)
-	if shared.why != "" {
-		t.Skip("the toolkit is not tested: " + shared.why)
-	}
-	return filepath.Join(shared.dir, "actions")
-}
-
-func installToolkit() {
-	if _, err := exec.LookPath("npm"); err != nil {
-		shared.why = "no npm on PATH"
-		return
-	}
-	dir, err := os.MkdirTemp("", "runner-toolkit-")
-	if err != nil {
-		shared.why = err.Error()
-		return
-	}
-	shared.dir = dir
-	if err := os.CopyFS(filepath.Join(dir, "actions"), os.DirFS(actions)); err != nil {
-		shared.why = err.Error()
-		return
-	}
-	npm := exec.Command("npm", append([]string{"install", "--prefix", dir, "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline"}, toolkit...)...)
-	if out, err := npm.CombinedOutput(); err != nil {
-		shared.why = "npm install: " + err.Error() + ": " + strings.TrimSpace(string(out))
-	}
-}
 
 // files makes files for globs.
 const files = `
