@@ -134,6 +134,20 @@ func TestHashFilesReadsAWorkspaceInPlace(t *testing.T) {
 	}
 }
 
+func TestHashFilesFollowsNoLinkInPlaceOfTheWorkspace(t *testing.T) {
+	b := newBench(t, steps("- run: out [${{ hashFiles('x') }}]"))
+	outside := t.TempDir()
+	if err := os.WriteFile(filepath.Join(outside, "x"), []byte("of somebody else"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(outside, filepath.Join(b.spec.Dirs.Build, "work")); err != nil {
+		t.Skip(err)
+	}
+	b.run()
+	b.wantResult(failure)
+	b.wantRow("##[error]", "hashFiles")
+}
+
 func TestStepsWithoutAnIDAreNotInTheContext(t *testing.T) {
 	b := runPayload(t, steps(`
 		- run: file GITHUB_OUTPUT "a=1\n"

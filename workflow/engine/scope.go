@@ -2,6 +2,9 @@ package engine
 
 import (
 	"context"
+	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -148,7 +151,15 @@ func (j *Job) hashFiles(args []expression.Value) (expression.Value, error) {
 	}
 	ctx, cancel := context.WithTimeout(j.stop.ends, hashFilesTime)
 	defer cancel()
-	sum, err := hashfiles.Sum(ctx, j.hostWorkspace(), patterns, follow)
+	dir, err := j.openWorkspace()
+	if errors.Is(err, fs.ErrNotExist) {
+		return expression.String(""), nil
+	}
+	if err != nil {
+		return expression.Null, err
+	}
+	defer dir.Close()
+	sum, err := hashfiles.Sum(ctx, dir, patterns, follow)
 	if err != nil {
 		return expression.Null, err
 	}
@@ -162,4 +173,18 @@ func (j *Job) hostWorkspace() string {
 		return j.spec.Workspace.Source
 	}
 	return filepath.Join(j.spec.Dirs.Build, "work")
+}
+
+// openWorkspace opens hostWorkspace. A link that the job has put in its place
+// does not lead out of the job's own directory.
+func (j *Job) openWorkspace() (*os.Root, error) {
+	if j.spec.Workspace.Mode == common.WorkspaceInPlace {
+		return os.OpenRoot(j.hostWorkspace())
+	}
+	build, err := os.OpenRoot(j.spec.Dirs.Build)
+	if err != nil {
+		return nil, err
+	}
+	defer build.Close()
+	return build.OpenRoot(filepath.Base(j.hostWorkspace()))
 }

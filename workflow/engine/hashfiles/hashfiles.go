@@ -14,26 +14,19 @@ import (
 	"syscall"
 )
 
-// Sum gives the digest, in hex, of the files below root that the patterns
+// Sum gives the digest, in hex, of the files below dir that the patterns
 // select; "" when there are none. A pattern argument may hold several lines.
-// Lines that start with ! take files out again, those with # are comments.
+// Lines that start with ! take files out again, those with # are comments. An
+// absolute pattern begins with dir's name.
 //
 // The order of files is that of GitHub's glob library: the patterns' literal
 // beginnings in order, each walked depth first with names in byte order. Links
-// to directories are followed on demand only, and no link leads out of root.
-func Sum(ctx context.Context, root string, patterns []string, follow bool) (string, error) {
-	set, err := parse(root, patterns)
+// to directories are followed on demand only, and no link leads out of dir.
+func Sum(ctx context.Context, dir *os.Root, patterns []string, follow bool) (string, error) {
+	set, err := parse(dir.Name(), patterns)
 	if err != nil || len(set) == 0 {
 		return "", err
 	}
-	dir, err := os.OpenRoot(root)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
-	}
-	if err != nil {
-		return "", err
-	}
-	defer dir.Close()
 	w := walker{ctx: ctx, root: dir, patterns: set, follow: follow, sum: sha256.New()}
 	for _, start := range set.starts() {
 		if err := w.walk(start, nil); err != nil {
