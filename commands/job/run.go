@@ -229,6 +229,8 @@ func (r *run) Cancel(reason common.StopReason) {
 // Status implements jobsock.Handler.
 func (r *run) Status() jobsock.Status {
 	status := jobsock.Status{Pid: os.Getpid(), Step: -1, Phase: string(engine.PhaseSetUp)}
+	context := r.task.GetContext().GetFields()
+	status.Repository, status.Job = context["repository"].GetStringValue(), context["job"].GetStringValue()
 	job := r.job.Load()
 	if job == nil {
 		return status

@@ -243,6 +243,7 @@ func (b *build) finish() error { return b.l.o.State.Finish(b.claim) }
 // free. closing is what is told when the job has no end.
 func (b *build) conclude(closing spool.Closing) {
 	defer close(b.done)
+	b.l.forgetLive(b)
 	recovered, err := spool.Recover(b.dirs.Job, closing)
 	b.result = recovered.End.State.GetResult()
 	if err != nil {

@@ -57,6 +57,7 @@ type Launcher struct {
 	capabilities map[common.RegistrationID][]string // of the server, as last declared to
 	budgets      map[string]*network.ReportBudget   // by server
 	reportRate   float64
+	live         map[string]*build // by key, from the claim until the job process has ended
 }
 
 // New makes a Launcher. Wait for it with Close.
@@ -67,6 +68,7 @@ func New(o Options) *Launcher {
 		tokens:       map[common.RegistrationID]common.Secret{},
 		capabilities: map[common.RegistrationID][]string{},
 		budgets:      map[string]*network.ReportBudget{},
+		live:         map[string]*build{},
 		reportRate:   o.Reporting().RequestsPerSecond,
 	}
 }
@@ -184,6 +186,7 @@ func (l *Launcher) Claim(runner *common.RunnerConfig, task *runnerv1.Task) (supe
 		// The claim stays: what cannot be told now, the next start tells.
 		return nil, errors.Join(err, onDisk.Lock().Unlock())
 	}
+	l.addLive(b)
 	return b, nil
 }
 

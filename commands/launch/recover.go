@@ -55,6 +55,7 @@ func (l *Launcher) Recover(runners []*common.RunnerConfig) ([]supervisor.Adopted
 		}
 		if left.Alive {
 			b.log.Info("A job of an earlier run still runs, taking it over")
+			l.addLive(b)
 			l.builds.Go(b.watch)
 			adopted = append(adopted, supervisor.Adopted{Runner: runner, TaskID: left.Claim.TaskID, Build: b})
 		}

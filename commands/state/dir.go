@@ -30,6 +30,8 @@ type Dir struct {
 	credentials map[string]string // uuid → token as it is on disk
 	keys        map[string]string // uuid → request key as it is on disk
 	claims      map[string]int    // uuid → claims on disk
+
+	marking sync.Mutex // of spent registrations
 }
 
 // InUseError says that another process has the state directory open.

@@ -173,8 +173,8 @@ func (f *feeder) requeueRunner(r *registration, now time.Time) {
 	r.forgetVersion()
 	f.fair.gotJob(r)
 	if r.entry.runner.Ephemeral {
-		r.spent = true
-		r.health = HealthSpent
+		f.spent[r.entry.id] = true
+		f.noteSpent(r)
 		f.logFor(r.entry).Info("Ephemeral registration has had its one task, and is not polled any more.")
 	}
 	f.dueAt(r, now, 0)

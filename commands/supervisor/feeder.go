@@ -31,6 +31,8 @@ type feeder struct {
 	registrations map[common.RegistrationID]*registration
 	endpoints     map[string]*endpoint
 	withReady     []*endpoint // those where somebody waits for a turn
+	paused        map[common.RegistrationID]bool
+	spent         map[common.RegistrationID]bool
 	names         map[string]int
 	live          int // endpoints with registrations in the configuration
 
@@ -60,6 +62,8 @@ func newFeeder(set settings, log logrus.FieldLogger, metrics *Metrics, rand func
 		fair:          fairness{credit: quietAtStart},
 		registrations: map[common.RegistrationID]*registration{},
 		endpoints:     map[string]*endpoint{},
+		paused:        map[common.RegistrationID]bool{},
+		spent:         map[common.RegistrationID]bool{},
 		names:         map[string]int{},
 		building:      map[*job]struct{}{},
 		due: newQueue(func(a, b *registration) bool { return a.due.Before(b.due) },

@@ -44,6 +44,8 @@ type chaos struct {
 	full   bool
 	bound  time.Duration
 	worst  time.Duration
+	// pausedAt is since when registrations are paused.
+	pausedAt map[common.RegistrationID]time.Time
 }
 
 // Every task that a server commits reaches a build or a report, within the
@@ -131,6 +133,7 @@ func (c *chaos) live(steps int) {
 			}
 		})
 	}
+	c.pause()
 	c.use(func(cfg *common.Config) { cfg.Runners, cfg.Concurrent = c.all, 10 })
 	time.Sleep(c.calmTime())
 	c.checkHandled("before the stop")
@@ -197,8 +200,10 @@ func (c *chaos) change() {
 		c.use(func(cfg *common.Config) { cfg.Concurrent = 1 + c.rand.IntN(15) })
 	case n < 95:
 		c.use(func(cfg *common.Config) { cfg.Runners = c.someRunners() })
-	default:
+	case n < 98:
 		c.supervisor.Hint(c.t.Context(), common.RegistrationID{URL: s.url})
+	default:
+		c.pauseSome()
 	}
 }
 
@@ -218,6 +223,36 @@ func (c *chaos) someRunners() []*common.RunnerConfig {
 		}
 	}
 	return some
+}
+
+// pauseSome pauses every fifth registration, or none any more.
+func (c *chaos) pauseSome() {
+	var ids []common.RegistrationID
+	if c.rand.IntN(3) > 0 {
+		for _, r := range c.all {
+			if c.rand.IntN(5) == 0 {
+				ids = append(ids, r.ID())
+			}
+		}
+	}
+	c.pause(ids...)
+}
+
+func (c *chaos) pause(ids ...common.RegistrationID) {
+	expect := func(pausedAt map[common.RegistrationID]time.Time) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.pausedAt = pausedAt
+	}
+	expect(nil) // some may be resumed
+	if err := c.supervisor.SetPaused(c.t.Context(), ids); err != nil {
+		c.t.Error(err)
+	}
+	pausedAt := map[common.RegistrationID]time.Time{}
+	for _, id := range ids {
+		pausedAt[id] = time.Now()
+	}
+	expect(pausedAt)
 }
 
 // trouble gives a server one more fault, or heals it.
@@ -252,13 +287,16 @@ func (c *chaos) trouble(s *fakeServer) {
 func (c *chaos) watch(f *feeder, now time.Time) {
 	c.mu.Lock()
 	c.steps++
-	steps := c.steps
+	steps, pausedAt := c.steps, c.pausedAt
 	c.mu.Unlock()
 	c.checkSlots(f, now)
 	for _, g := range f.inFlight {
 		r := g.registration
 		if limit := g.entry.runner.Limit; g.sent.Equal(now) && r.entry == g.entry && limit > 0 && r.jobs >= limit && !r.justGotJob(now) {
 			c.t.Errorf("%s was given a turn with %d jobs, limit %d", r.name(), r.jobs, limit)
+		}
+		if at, ok := pausedAt[r.entry.id]; ok && g.sent.After(at) {
+			c.t.Errorf("%s was given a turn while it was paused", r.name())
 		}
 	}
 	if c.full {

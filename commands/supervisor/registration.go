@@ -90,6 +90,7 @@ type registration struct {
 	jobs    int    // claimed and not ended
 	removed bool   // gone from the configuration
 	spent   bool   // ephemeral, and had its one task
+	paused  bool   // by an operator
 
 	version    int64
 	versionAt  time.Time // when 0 was sent last
@@ -120,7 +121,7 @@ type registration struct {
 // mayPoll tells whether the registration may get a turn when it is due.
 func (r *registration) mayPoll() bool {
 	limit := r.entry.runner.Limit
-	return !r.removed && !r.spent && r.entry.fault == "" && (limit <= 0 || r.jobs < limit)
+	return !r.removed && !r.spent && !r.paused && r.entry.fault == "" && (limit <= 0 || r.jobs < limit)
 }
 
 func (r *registration) classAt(now time.Time) class {

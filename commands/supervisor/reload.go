@@ -166,11 +166,12 @@ func (f *feeder) spreadOut(fresh []*registration, now time.Time) {
 
 // add makes the state of a registration. Its first turn is still to be set.
 func (f *feeder) add(en *entry) *registration {
-	r := &registration{entry: en, health: HealthNew, fairFinish: f.fair.now}
+	r := &registration{entry: en, health: HealthNew, fairFinish: f.fair.now, paused: f.paused[en.id]}
 	r.endpoint = f.endpointOf(en)
 	f.countLive(r.endpoint, 1)
 	f.registrations[en.id] = r
 	f.countName(en.runner.Name, 1)
+	f.noteSpent(r)
 	f.complain(r)
 	return r
 }
@@ -194,8 +195,8 @@ func (f *feeder) change(r *registration, en *entry, now time.Time) {
 	r.entry = en
 	r.client = nil
 	r.declared = r.declared && en.sameDeclaration(old)
-	r.spent = r.spent && en.runner.Ephemeral
 	r.health, r.complained = HealthNew, false
+	f.noteSpent(r)
 	r.empties = 0
 	r.forgetVersion()
 	r.retry, r.retryDelay = nil, 0
@@ -239,6 +240,15 @@ func (f *feeder) used(e *endpoint) bool {
 		}
 	}
 	return false
+}
+
+// noteSpent tells whether the registration, as it is configured now, has had
+// the one task that it is for.
+func (f *feeder) noteSpent(r *registration) {
+	r.spent = f.spent[r.entry.id] && r.entry.runner.Ephemeral
+	if r.spent {
+		r.health = HealthSpent
+	}
 }
 
 // complain logs once what keeps a registration, or a label of it, from work.

@@ -33,6 +33,7 @@ type RegistrationStatus struct {
 	Health      Health         `json:"health"`
 	Reason      string         `json:"reason,omitempty"` // of HealthMisconfigured
 	Removed     bool           `json:"removed,omitempty"`
+	Paused      bool           `json:"paused,omitempty"`
 	Hot         bool           `json:"hot"`
 	Polling     bool           `json:"polling"`
 	Ready       bool           `json:"ready"` // waits for a turn
@@ -67,6 +68,9 @@ type JobStatus struct {
 	Label    string    `json:"label"`
 	Executor string    `json:"executor"`
 	Since    time.Time `json:"since,omitzero"` // of its slot
+	// Repository and Job, by its id in the workflow, are "" for an adopted job.
+	Repository string `json:"repository,omitempty"`
+	Job        string `json:"job,omitempty"`
 }
 
 // JobState is how far a job is.
@@ -137,6 +141,8 @@ func (j *job) status() JobStatus {
 		Runner: j.entry.runner.Name, URL: j.entry.id.URL, TaskID: j.task.GetId(), State: JobRunning,
 		Label: j.choice.Label.String(), Executor: j.choice.Executor, Since: j.since,
 	}
+	context := j.task.GetContext().GetFields()
+	status.Repository, status.Job = context["repository"].GetStringValue(), context["job"].GetStringValue()
 	switch {
 	case j.since.IsZero():
 		status.State = JobWaiting
@@ -150,7 +156,7 @@ func (r *registration) status(now time.Time) RegistrationStatus {
 	en := r.entry
 	status := RegistrationStatus{
 		Name: en.runner.Name, URL: en.id.URL, UUID: en.id.UUID,
-		Health: r.health, Reason: en.fault, Removed: r.removed,
+		Health: r.health, Reason: en.fault, Removed: r.removed, Paused: r.paused,
 		Hot: r.classAt(now) != cold, Polling: r.grant != nil, Ready: r.inReady > 0,
 		Backoff: r.retryDelay, LastOutcome: r.outcome, LastPoll: r.outcomeAt,
 		Running: r.jobs, Limit: en.runner.Limit, Version: r.version,

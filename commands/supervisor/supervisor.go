@@ -51,6 +51,9 @@ type Options struct {
 	Stop   <-chan StopRequest
 	// Adopted are jobs of an earlier supervisor that still run.
 	Adopted []Adopted
+	// Paused are not polled, see SetPaused. Spent are ephemeral registrations
+	// that have had their one task.
+	Paused, Spent []common.RegistrationID
 	// Rand gives numbers in [0, 1). It is called by one goroutine.
 	Rand func() float64
 	// Classify tells what an error of a Client means; nil is network.Classify.
@@ -207,6 +210,7 @@ func (s *Supervisor) feedRunners(context.Context) error {
 func (s *Supervisor) newFeeder() *feeder {
 	f := newFeeder(settingsOf(s.options.Config), s.log, s.metrics, s.options.Rand)
 	f.providers, f.faults = s.options.Providers, s.faults
+	f.paused, f.spent = idSet(s.options.Paused), idSet(s.options.Spent)
 	if s.options.Classify != nil {
 		f.classify = s.options.Classify
 	}

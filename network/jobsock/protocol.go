@@ -21,7 +21,7 @@ const Version = 1
 // maxLine is the most bytes of a line. A runtime token is some hundred.
 const maxLine = 1 << 20
 
-// Status is what a job process is doing, for `runner list` and debug pages.
+// Status is what a job process is doing, for `runner jobs`.
 type Status struct {
 	Phase   string            `json:"phase"`          // "prepare", "steps", "cleanup", "ended"
 	Step    int               `json:"step"`           // 0-based, -1 outside of the steps
@@ -31,6 +31,10 @@ type Status struct {
 	Rows    int64             `json:"rows"`           // appended so far
 	Stop    common.StopReason `json:"stop,omitempty"` // the strongest one received
 	Pid     int               `json:"pid"`
+	// Repository and Job, by its id in the workflow, are "" when an older
+	// program runs the job.
+	Repository string `json:"repository,omitempty"`
+	Job        string `json:"job,omitempty"`
 }
 
 // Runtime is what an upload of a step summary needs.
