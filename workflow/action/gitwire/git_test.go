@@ -3,6 +3,7 @@ package gitwire
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/cgi"
 	"os"
@@ -82,7 +83,7 @@ func backend(t *testing.T, root string, v2 bool) string {
 		if p := r.Header.Get("Git-Protocol"); p != "" {
 			env = append(env, "GIT_PROTOCOL="+p)
 		}
-		(&cgi.Handler{Path: program, Env: env}).ServeHTTP(w, r)
+		(&cgi.Handler{Path: program, Env: env, Stderr: io.Discard}).ServeHTTP(w, r)
 	}))
 }
 

@@ -118,8 +118,10 @@ func (r *httpRemote) fetch(ctx context.Context, request []byte, start func(*pack
 }
 
 // unclear tells whether an error may come from a server that does not
-// understand the second version: it may say anything but that one may not
-// come in, that it is busy, or that there is no such commit.
+// understand the second version, or that tells only who asks for its
+// introduction where the repository is (GitLab: …/name.git). It may say
+// anything but that one must say who one is, that it is busy, or that there is
+// no such commit.
 func unclear(err error) bool {
 	var status *StatusError
 	var remote *RemoteError
@@ -129,13 +131,13 @@ func unclear(err error) bool {
 		return false
 	case errors.As(err, &status):
 		switch status.Code {
-		case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusTooManyRequests,
+		case http.StatusUnauthorized, http.StatusTooManyRequests,
 			http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 			return false
 		}
 		return true
 	}
-	return errors.As(err, &remote) || errors.Is(err, ErrNotGit) || errors.Is(err, errCut)
+	return errors.As(err, &remote) || errors.Is(err, ErrNotGit) || errors.Is(err, errCut) || errors.Is(err, errRedirect)
 }
 
 func (r *httpRemote) known() *advert {
@@ -259,10 +261,10 @@ func (r *httpRemote) follow(response *http.Response, suffix string) (moved bool,
 	path, ok := strings.CutSuffix(to.Path, suffix)
 	from := response.Request.URL
 	switch {
-	case !ok:
-		return false, fmt.Errorf("%w: %s is no repository", errRedirect, safe(to))
 	case to.Scheme != "https" && to.Scheme != from.Scheme || to.Scheme != "https" && to.Scheme != "http":
 		return false, fmt.Errorf("%w: from %s to %s", errRedirect, from.Scheme, to.Scheme)
+	case !ok:
+		return false, fmt.Errorf("%w: %s is no repository", errRedirect, safe(to))
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -144,6 +144,42 @@ func TestRedirectsAreFollowedToRepositoriesOnly(t *testing.T) {
 	}
 }
 
+// A server may tell only where refs are asked for in the old way that the
+// repository is elsewhere, and send everything else to its front door.
+func TestAnIntroductionMayLeadToTheRepository(t *testing.T) {
+	for name, door := range map[string]http.Handler{
+		"login":     http.RedirectHandler("/users/sign_in", http.StatusFound),
+		"not found": http.NotFoundHandler(),
+		"forbidden": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusForbidden) }),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &gittest.Server{}
+			_, commit, _ := sample(s)
+			s.Intercept(func(w http.ResponseWriter, r *http.Request, asked gittest.Request) bool {
+				if strings.Contains(r.URL.Path, ".git/") {
+					return false
+				}
+				if asked.Command == "advertise" {
+					http.Redirect(w, r, "/a/b.git/info/refs?"+r.URL.RawQuery, http.StatusMovedPermanently)
+					return true
+				}
+				door.ServeHTTP(w, r)
+				return true
+			})
+			r := open(t, serve(t, s)+"/a/b", "")
+			if refs, err := r.Refs(context.Background(), []string{"refs/tags/v1"}); err != nil || find(refs, "refs/tags/v1").Commit() != commit {
+				t.Errorf("refs: %+v, %v", refs, err)
+			}
+			if _, err := fetch(r, commit); err != nil {
+				t.Error(err)
+			}
+			if got := commands(s.Requests()); !slices.Equal(got, []string{"ls-refs", "advertise", "advertise", "ls-refs", "fetch"}) {
+				t.Errorf("asked: %v", got)
+			}
+		})
+	}
+}
+
 func TestFaultsAreToldApart(t *testing.T) {
 	status := func(code int, header ...string) gittest.Intercept {
 		return func(w http.ResponseWriter, _ *http.Request, _ gittest.Request) bool {

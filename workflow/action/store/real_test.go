@@ -4,6 +4,7 @@ package store
 
 import (
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/cgi"
@@ -182,7 +183,7 @@ git add . && git commit -q -m one && seq 1 950 > file9 && git commit -q -a -m tw
 		uses = append(uses, name+"@v1")
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		(&cgi.Handler{Path: program, Env: []string{
+		(&cgi.Handler{Path: program, Stderr: io.Discard, Env: []string{
 			"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1", "GIT_PROTOCOL=" + r.Header.Get("Git-Protocol"),
 			"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*",
 		}}).ServeHTTP(w, r)
