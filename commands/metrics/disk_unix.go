@@ -5,8 +5,6 @@ package metrics
 import (
 	"io/fs"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
 // blockSize is the unit of st_blocks, whatever the file system's own is.
@@ -18,12 +16,4 @@ func onDisk(info fs.FileInfo) int64 {
 		return stat.Blocks * blockSize
 	}
 	return info.Size()
-}
-
-func freeBytes(dir string) (float64, error) {
-	var stat unix.Statfs_t
-	if err := unix.Statfs(dir, &stat); err != nil {
-		return 0, err
-	}
-	return float64(stat.Bavail) * float64(stat.Bsize), nil
 }

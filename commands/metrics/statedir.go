@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"time"
+
+	"multirunner/helpers/diskspace"
 )
 
 // stateSilence is after what time without an answer the state directory counts
@@ -42,7 +44,7 @@ func (d *StateDir) Source() Source {
 		Collect: func(context.Context) ([]Gauge, error) {
 			err := d.probe()
 			d.last.Store(&look{at: time.Now(), err: err})
-			room, freeErr := freeBytes(d.root)
+			room, freeErr := diskspace.Free(d.root)
 			if freeErr != nil {
 				return nil, fmt.Errorf("free space of %s: %w", d.root, freeErr)
 			}
@@ -50,7 +52,7 @@ func (d *StateDir) Source() Source {
 			if err != nil {
 				value = 0
 			}
-			return []Gauge{{Family: free, Value: room}, {Family: usable, Value: value}}, nil
+			return []Gauge{{Family: free, Value: float64(room)}, {Family: usable, Value: value}}, nil
 		},
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"multirunner/common"
+	"multirunner/helpers/diskspace"
 	"multirunner/helpers/process"
 )
 
@@ -42,7 +43,7 @@ type Options struct {
 type Provider struct {
 	log     logrus.FieldLogger
 	options Options
-	free    func(dir string) (uint64, error) // freeSpace
+	free    func(dir string) (uint64, error) // diskspace.Free
 
 	mu    sync.Mutex
 	users map[string]time.Time // known until
@@ -55,7 +56,7 @@ func NewProvider(log logrus.FieldLogger, o Options) *Provider {
 		silent.SetOutput(io.Discard)
 		log = silent
 	}
-	return &Provider{log: log, options: o, free: freeSpace, users: map[string]time.Time{}}
+	return &Provider{log: log, options: o, free: diskspace.Free, users: map[string]time.Time{}}
 }
 
 // Name implements common.ExecutorProvider.

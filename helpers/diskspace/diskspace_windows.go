@@ -1,9 +1,10 @@
-package shell
+// Package diskspace tells how much room there is.
+package diskspace
 
 import "golang.org/x/sys/windows"
 
-// freeSpace is how many bytes this user may still write below dir.
-func freeSpace(dir string) (uint64, error) {
+// Free is how many bytes this user may still write below dir.
+func Free(dir string) (uint64, error) {
 	path, err := windows.UTF16PtrFromString(dir)
 	if err != nil {
 		return 0, err
