@@ -2,6 +2,7 @@ package network
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
@@ -33,6 +34,8 @@ const (
 // it. It is safe for concurrent use.
 type Endpoint struct {
 	url    string
+	wire   *wire
+	caSum  [sha256.Size]byte // of the CA file's content; the pool's
 	http   *http.Client
 	ping   pingv1connect.PingServiceClient
 	runner runnerv1connect.RunnerServiceClient
@@ -41,8 +44,9 @@ type Endpoint struct {
 }
 
 func newEndpoint(base string, transport http.RoundTripper, userAgent string) *Endpoint {
+	w := newWire(transport, userAgent)
 	client := &http.Client{
-		Transport: &wire{next: transport, userAgent: userAgent},
+		Transport: w,
 		// Never followed: a POST would become a GET, and the runner's token
 		// would go wherever the answer says.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -51,6 +55,7 @@ func newEndpoint(base string, transport http.RoundTripper, userAgent string) *En
 	limit := connect.WithReadMaxBytes(maxAnswerBytes)
 	return &Endpoint{
 		url:    base,
+		wire:   w,
 		http:   client,
 		ping:   pingv1connect.NewPingServiceClient(client, api, limit),
 		runner: runnerv1connect.NewRunnerServiceClient(client, api, limit),

@@ -4,11 +4,14 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,8 +19,10 @@ import (
 )
 
 const (
-	dialTimeout     = 10 * time.Second
-	idleConnTimeout = 90 * time.Second
+	dialTimeout = 10 * time.Second
+	// Longer than an idle registration's interval, shorter than what proxies
+	// commonly allow: whoever closes first has no request crossing with it.
+	idleConnTimeout = 55 * time.Second
 	// Without these a dead HTTP/2 connection would stall all registrations of
 	// an endpoint until the kernel gives up, a quarter of an hour later.
 	pingAfter   = 15 * time.Second
@@ -53,9 +58,8 @@ type Pool struct {
 }
 
 type endpointKey struct {
-	url      string
-	insecure bool
-	caSum    [sha256.Size]byte // of the file's content: a renewed CA gets a new transport
+	url string
+	tls TLSOptions
 }
 
 // NewPool makes an empty pool.
@@ -68,32 +72,60 @@ func NewPool(options PoolOptions) *Pool {
 }
 
 // Endpoint gives the endpoint of an instance URL, the same one for the same
-// URL and TLS settings. The error is about the URL or the CA file; nothing is
-// sent.
+// URL and TLS settings. The error is about the URL or the CA file, which is read
+// for a new endpoint only; nothing is sent.
 func (p *Pool) Endpoint(instance string, options TLSOptions) (*Endpoint, error) {
 	base := common.NormalizeURL(instance)
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, fmt.Errorf("%q is not the URL of an instance: write https://HOST or https://HOST/PATH", instance)
 	}
-	config, sum, err := tlsConfig(options)
-	if err != nil {
-		return nil, err
-	}
-	key := endpointKey{url: base, insecure: options.Insecure, caSum: sum}
+	key := endpointKey{base, options}
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if e, ok := p.endpoints[key]; ok {
 		return e, nil
 	}
+	config, sum, err := tlsConfig(options)
+	if err != nil {
+		return nil, err
+	}
 	transport := p.options.Transport
 	if transport == nil {
 		transport = newTransport(config, p.options.MaxIdlePerHost)
 	}
 	e := newEndpoint(base, transport, p.options.UserAgent)
+	e.caSum = sum
 	p.endpoints[key] = e
 	return e, nil
+}
+
+// Refresh reads the CA files again: new connections, also of clients that are
+// in use, trust what they hold now. The error names the files that cannot be
+// used; what they held before holds on.
+func (p *Pool) Refresh() error {
+	if p.options.Transport != nil {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	failed := map[string]error{}
+	for key, e := range p.endpoints {
+		if key.tls.CAFile == "" || failed[key.tls.CAFile] != nil {
+			continue
+		}
+		config, sum, err := tlsConfig(key.tls)
+		if err != nil {
+			failed[key.tls.CAFile] = err
+			continue
+		}
+		if sum != e.caSum {
+			e.caSum = sum
+			e.wire.use(newTransport(config, p.options.MaxIdlePerHost))
+		}
+	}
+	return errors.Join(slices.Collect(maps.Values(failed))...)
 }
 
 // Close closes the idle connections. Requests under way end by themselves;

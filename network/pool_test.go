@@ -1,7 +1,12 @@
 package network_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/pem"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -9,6 +14,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"multirunner/network"
 	"multirunner/network/coordinator"
@@ -97,4 +103,64 @@ func TestTLSIsVerifiedByTheCAFileAndSpeaksHTTP2(t *testing.T) {
 	if protocol.Load() != "HTTP/2.0" {
 		t.Errorf("spoke %v", protocol.Load())
 	}
+}
+
+func TestARenewedCAFileHoldsForThoseWhoUseIt(t *testing.T) {
+	s := coordinator.New(coordinator.Options{})
+	defer s.Close()
+	server := httptest.NewTLSServer(s.Handler())
+	defer server.Close()
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	write := func(certificate []byte) {
+		t.Helper()
+		if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(otherCA(t))
+	pool := network.NewPool(network.PoolOptions{})
+	defer pool.Close()
+	tls := network.TLSOptions{CAFile: ca}
+	e, err := pool.Endpoint(server.URL, tls)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Ping(t.Context()); network.Classify(err) != network.ClassTransport {
+		t.Fatalf("another authority's server: %v", err)
+	}
+	write(server.Certificate().Raw)
+	if err := pool.Refresh(); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Ping(t.Context()); err != nil {
+		t.Errorf("after the renewal: %v", err)
+	}
+
+	if err := os.Remove(ca); err != nil {
+		t.Fatal(err)
+	}
+	if err := pool.Refresh(); err == nil || !strings.Contains(err.Error(), "tls_ca_file") {
+		t.Errorf("without the file: %v", err)
+	}
+	if again, err := pool.Endpoint(server.URL, tls); err != nil || again != e {
+		t.Errorf("what is known is not asked of the file again: %v", err)
+	}
+	if err := e.Ping(t.Context()); err != nil {
+		t.Errorf("without the file: %v", err)
+	}
+}
+
+// otherCA is the certificate of an authority that signed nothing here.
+func otherCA(t *testing.T) []byte {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), IsCA: true, NotAfter: time.Now().Add(time.Hour)}
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return certificate
 }

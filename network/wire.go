@@ -77,8 +77,20 @@ func RequestSent(err error) bool {
 // failures a type where they happen: later they are only text (connect-go,
 // for one, reports a reset connection as cancelled).
 type wire struct {
-	next      http.RoundTripper
+	next      atomic.Pointer[http.RoundTripper]
 	userAgent string
+}
+
+func newWire(next http.RoundTripper, userAgent string) *wire {
+	w := &wire{userAgent: userAgent}
+	w.next.Store(&next)
+	return w
+}
+
+// use makes the requests from now on go over another transport. Those under way
+// end over theirs.
+func (w *wire) use(next http.RoundTripper) {
+	closeIdle(*w.next.Swap(&next))
 }
 
 func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -127,7 +139,7 @@ func (w *wire) attempt(req *http.Request) (*http.Response, attempted, error) {
 	}
 	traced := req.Clone(httptrace.WithClientTrace(req.Context(), trace)) // the caller's stays as it is
 	traced.Header.Set("User-Agent", w.userAgent)
-	res, err := w.next.RoundTrip(traced)
+	res, err := (*w.next.Load()).RoundTrip(traced)
 	return res, attempted{sent.Load(), reused.Load(), answered.Load()}, err
 }
 
@@ -156,8 +168,10 @@ func rewound(req *http.Request) (*http.Request, bool) {
 }
 
 // CloseIdleConnections is what http.Client looks for.
-func (w *wire) CloseIdleConnections() {
-	if c, ok := w.next.(interface{ CloseIdleConnections() }); ok {
+func (w *wire) CloseIdleConnections() { closeIdle(*w.next.Load()) }
+
+func closeIdle(transport http.RoundTripper) {
+	if c, ok := transport.(interface{ CloseIdleConnections() }); ok {
 		c.CloseIdleConnections()
 	}
 }
