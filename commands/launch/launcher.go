@@ -81,12 +81,15 @@ func (l *Launcher) Close() {
 	l.builds.Wait()
 }
 
-// Reconfigure takes the reporting settings of a reloaded configuration, and
-// forgets the registrations that are not in it.
+// Reconfigure takes the reporting settings of a reloaded configuration, forgets
+// the registrations that are not in it, and reads the CA files again.
 func (l *Launcher) Reconfigure(c *common.Config) {
 	reporting := c.Reporting
 	l.o.Sender.Reconfigure(reporting)
 	l.forget(c.Runners)
+	if err := l.o.Pool.Refresh(); err != nil {
+		l.o.Log.WithError(err).Error("What was trusted so far is trusted on")
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.reportRate = reporting.RequestsPerSecond
