@@ -8,9 +8,11 @@ import (
 )
 
 // ownVariables are those that a job process itself works by: where temporary
-// files go, and what the Go runtime looks at.
+// files go, whom it trusts when it fetches actions, and what the Go runtime
+// looks at.
 var ownVariables = []string{
-	"TMPDIR", "TEMP", "TMP", "SystemRoot", "GOTRACEBACK", "GODEBUG", "GORACE", "GOCOVERDIR",
+	"TMPDIR", "TEMP", "TMP", "SystemRoot", "SSL_CERT_FILE", "SSL_CERT_DIR",
+	"GOTRACEBACK", "GODEBUG", "GORACE", "GOCOVERDIR",
 }
 
 // copyVariables are where git looks for the ignore rules of a person whose
