@@ -21,8 +21,8 @@ var shared struct {
 }
 
 func TestMain(m *testing.M) {
-	if _, err := exec.LookPath("node"); err != nil {
-		fmt.Println("no node on PATH: actions are not tested")
+	if why := withoutNode(); why != "" {
+		fmt.Println("actions are not tested: " + why)
 		os.Exit(0)
 	}
 	dir, err := os.MkdirTemp("", "runner-actions-")
@@ -36,6 +36,20 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	os.RemoveAll(dir)
 	os.Exit(code)
+}
+
+// withoutNode tells why there is no node that the test actions run on, "" when
+// there is.
+func withoutNode() string {
+	out, err := exec.Command("node", "--version").Output()
+	if err != nil {
+		return err.Error()
+	}
+	var major int
+	if _, err := fmt.Sscanf(string(out), "v%d.", &major); err != nil || major < 20 {
+		return fmt.Sprintf("the node on PATH is %s, they need 20", strings.TrimSpace(string(out)))
+	}
+	return ""
 }
 
 // runnerBinary gives the binary that people run.
