@@ -170,6 +170,12 @@ func (f failure) status(statuses ...int) bool {
 	return false
 }
 
+// ofCloudflare tells whether that proxy says, in statuses of its own, that it
+// does not reach the server.
+func (f failure) ofCloudflare() bool {
+	return f.response != nil && f.response.Status >= 520 && f.response.Status <= 530
+}
+
 // rules are tried in order. The server's own words come first: what it said is
 // true also when our context ended meanwhile. Gitea wraps its errors in a form
 // that connect-go does not know, so that nearly all arrive as "unknown" and
@@ -206,7 +212,8 @@ var rules = []struct {
 	{ClassInternal, func(f failure) bool { return f.code != 0 }},
 
 	{ClassBusy, func(f failure) bool {
-		return f.status(http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout)
+		return f.status(http.StatusTooManyRequests, http.StatusRequestTimeout,
+			http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout) || f.ofCloudflare()
 	}},
 	{ClassTooLarge, func(f failure) bool { return f.status(http.StatusRequestEntityTooLarge) }},
 	{ClassPermanent, func(f failure) bool { // the summary interface speaks plain HTTP

@@ -50,6 +50,8 @@ func TestErrorsAreClassified(t *testing.T) {
 		"gateway 502":              {"UpdateLog", answering(502, "text/html", "x"), network.ClassBusy, true},
 		"gateway 503":              {"UpdateLog", answering(503, "", ""), network.ClassBusy, true},
 		"gateway 504":              {"UpdateLog", answering(504, "text/html", "x"), network.ClassBusy, true},
+		"gateway 408":              {"UpdateLog", answering(408, "text/html", "x"), network.ClassBusy, true},
+		"gateway 522":              {"FetchTask", answering(522, "text/html", "x"), network.ClassBusy, true},
 		"500 of a proxy":           {"UpdateLog", answering(500, "text/html", "x"), network.ClassInternal, true},
 		"server deadline":          {"FetchTask", rpcError(504, "deadline_exceeded", "context deadline exceeded"), network.ClassExpired, true},
 		"server deadline, wrapped": {"FetchTask", rpcError(500, "unknown", wrapped+"pick task: context deadline exceeded"), network.ClassExpired, true},

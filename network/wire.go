@@ -47,7 +47,7 @@ type ResponseError struct {
 }
 
 func (e *ResponseError) Error() string {
-	text := fmt.Sprintf("HTTP %d %s", e.Status, http.StatusText(e.Status))
+	text := strings.TrimSpace(fmt.Sprintf("HTTP %d %s", e.Status, http.StatusText(e.Status)))
 	switch {
 	case e.Location != "":
 		return text + " to " + e.Location + ": redirects are not followed, configure the URL that it leads to"
