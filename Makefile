@@ -3,6 +3,10 @@
 GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
+# Leaves the man page writers of a library out: every process, also that of a
+# job, would make their tables as it starts.
+TAGS     = urfave_cli_no_docs
+BINARY  ?= runner
 # Seconds a fuzz target runs in `make fuzz`.
 FUZZTIME ?= 20s
 FUZZPACKAGES ?= ./...
@@ -12,7 +16,7 @@ FUZZPACKAGES ?= ./...
 all: lint build test
 
 build: ## the binary, ./runner
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o runner .
+	CGO_ENABLED=0 $(GO) build -trimpath -tags '$(TAGS)' -ldflags '$(LDFLAGS)' -o $(BINARY) .
 
 test: ## hermetic tests under the race detector
 	$(GO) test -race -timeout 5m ./...

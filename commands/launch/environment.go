@@ -15,6 +15,11 @@ var ownVariables = []string{
 	"GOTRACEBACK", "GODEBUG", "GORACE", "GOCOVERDIR",
 }
 
+// threads is what keeps a job process small: it mostly waits, and there are as
+// many of them as there are slots. One that jobs are to have (pass_environment)
+// is theirs.
+const threads = "GOMAXPROCS"
+
 // copyVariables are where git looks for the ignore rules of a person whose
 // project is copied.
 var copyVariables = []string{"HOME", "XDG_CONFIG_HOME"}
@@ -36,6 +41,9 @@ func (l *Launcher) processEnvironment(environ []string, executor string, runner 
 		if name, _, _ := strings.Cut(pair, "="); slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) }) {
 			kept = append(kept, pair)
 		}
+	}
+	if !slices.Contains(names, threads) {
+		kept = append(kept, threads+"=1")
 	}
 	return kept
 }
