@@ -32,7 +32,7 @@ func (w *usesWork) inputs(r *stepRun) ([]model.Pair, error) {
 		}
 		value, err := declared.Default.EvalString(r.job.scope(inActionInput, r))
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", w.ref, err)
 		}
 		inputs = append(inputs, model.Pair{Key: declared.Name, Value: value})
 	}

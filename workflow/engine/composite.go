@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"multirunner/workflow/model"
@@ -102,7 +103,7 @@ func (w *usesWork) takeOutputs(r *stepRun) result {
 	for _, output := range w.action.manifest.Outputs {
 		value, err := output.Value.EvalString(r.job.scopeIn(inActionOutputs, r, w.action.frame))
 		if err != nil {
-			r.job.rows.fault(err.Error())
+			r.job.rows.fault(fmt.Sprintf("%s: %v", w.ref, err))
 			ended = failure
 			continue
 		}

@@ -219,7 +219,7 @@ func TestContextsThatCompositeActionsDoNotHave(t *testing.T) {
 		`).run()
 		b.wantResults("failure")
 		name, _, _ := strings.Cut(strings.TrimSuffix(expr, "()"), ".")
-		b.wantRow("##[error]", "action.yml", "step 1", name)
+		b.wantRow("##[error]octo/a@v1: action.yml:1: step 1: run: ", name)
 	}
 	b := withActions(t, "- {id: a, uses: octo/a@v1}", `
 		-- octo/a@v1/action.yml --
@@ -227,7 +227,7 @@ func TestContextsThatCompositeActionsDoNotHave(t *testing.T) {
 		runs: {using: composite, steps: [{shell: bash, run: out x}]}
 	`).run()
 	b.wantResults("failure")
-	b.wantRow("##[error]", "action.yml", "outputs.bad", "secrets")
+	b.wantRow("##[error]octo/a@v1: action.yml:1: outputs.bad.value: ", "secrets")
 }
 
 func TestStatusWithinCompositeActions(t *testing.T) {
@@ -337,7 +337,7 @@ func TestDefaultsDoNotReachIntoCompositeActions(t *testing.T) {
 		  - {shell: "${{ inputs.none }}", run: out x}
 	`).run()
 	b.wantResults("failure")
-	b.wantRow("##[error]shell", "must name its shell")
+	b.wantRow("##[error]octo/a@v1: shell", "must name its shell")
 	if cmd := b.executor.commands[0]; cmd.Dir != "" || cmd.Path != "/usr/bin/bash" {
 		t.Errorf("it runs %s in %q", cmd.Path, cmd.Dir)
 	}

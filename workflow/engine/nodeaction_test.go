@@ -103,7 +103,7 @@ func TestInputsOfActions(t *testing.T) {
 	b.wantRows(0, "Linux success true null [] true 1.10 false")
 	b = withActions(t, "- {uses: octo/bad@v1}\n- {if: failure(), uses: octo/bad@v1, with: {a: given}}", files).run()
 	b.wantResults("failure success")
-	b.wantRow("##[error]", "action.yml", "inputs.a.default", "secrets")
+	b.wantRow("##[error]octo/bad@v1: action.yml:1: inputs.a.default: ", "secrets")
 }
 
 func TestVersionsOfNode(t *testing.T) {

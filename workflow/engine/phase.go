@@ -111,7 +111,7 @@ func (j *Job) runPhase(p *phase) {
 // refuse ends a phase that cannot begin, and gives its result.
 func (j *Job) refuse(p *phase, r *stepRun, err error) result {
 	j.open(p, r)
-	j.rows.fault(err.Error())
+	r.fault(err)
 	return r.conclude(failure)
 }
 

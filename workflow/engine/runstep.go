@@ -17,18 +17,18 @@ type runWork struct{ def *model.Step }
 func (w runWork) main(ctx context.Context, r *stepRun) result {
 	script, err := w.def.Run.EvalString(r.scope())
 	if err != nil {
-		r.job.rows.fault(err.Error())
+		r.fault(err)
 		return failure
 	}
 	dir, err := r.workingDirectory(w.def)
 	if err != nil {
-		r.job.rows.fault(err.Error())
+		r.fault(err)
 		return failure
 	}
 	shell, err := r.chooseShell(ctx, w.def)
 	if err != nil {
 		r.header(script, "")
-		r.job.rows.fault(err.Error())
+		r.fault(err)
 		return failure
 	}
 	r.header(script, shell.String())

@@ -81,7 +81,7 @@ func (r *stepRun) run() result {
 	r.job.registerPost(r.phase)
 	timeout, err := r.phase.timeout.EvalMinutes(r.scope())
 	if err != nil {
-		r.job.rows.fault(err.Error())
+		r.fault(err)
 		return failure
 	}
 	if err := r.files.create(r.job); err != nil {
@@ -182,10 +182,20 @@ func (r *stepRun) conclude(ended result) result {
 func (r *stepRun) continues() bool {
 	yes, err := r.phase.continueOnError.EvalBool(r.scope(), false)
 	if err != nil {
-		r.job.rows.fault(err.Error())
+		r.fault(err)
 		return false
 	}
 	return yes
+}
+
+// fault logs what is wrong with the step as it is written. For one of a
+// composite action it names the action: the error knows only its file.
+func (r *stepRun) fault(err error) {
+	text := err.Error()
+	if r.step.embedded() {
+		text = r.step.frame.outer.def.Uses.Text() + ": " + text
+	}
+	r.job.rows.fault(text)
 }
 
 // exec runs a command of the step with its environment and output.

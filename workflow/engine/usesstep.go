@@ -131,7 +131,7 @@ func (w *usesWork) run(ctx context.Context, r *stepRun, script string) result {
 	inputs, err := w.inputs(r)
 	if err != nil {
 		r.actionHeader(w, nil)
-		j.rows.fault(err.Error())
+		r.fault(err)
 		return failure
 	}
 	r.actionHeader(w, inputs)
