@@ -7,6 +7,7 @@ import (
 
 	runnerv1 "gitea.dev/actions-proto-go/runner/v1"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	"multirunner/workflow/expression"
 	"multirunner/workflow/model"
@@ -100,6 +101,10 @@ func (s *Server) fillJob(job *jobRow, g *group, scope expression.Scope, combinat
 	}
 	job.setPayload(payload)
 	job.context = proto.CloneOf(plan.context)
+	if options.KeepAll {
+		source := plan.workflow.Source(g.job, options).Text()
+		job.context.Fields[model.SourceKey] = structpb.NewStringValue(source)
+	}
 	job.secrets, job.vars = maps.Clone(plan.run.Secrets), maps.Clone(plan.run.Vars)
 	job.needs = taskNeeds(g)
 	return nil

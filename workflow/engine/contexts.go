@@ -30,6 +30,7 @@ var hiddenKeys = []string{
 	"gitea_runtime_token", "forgejo_runtime_token",
 	"actions_id_token_request_token", "actions_id_token_request_url",
 	"forgejo_actions_id_token_request_token", "forgejo_actions_id_token_request_url",
+	model.SourceKey,
 }
 
 // makeContexts builds what the task says about the job. The matrix and the

@@ -101,7 +101,8 @@ func (j *Job) announce() {
 
 // readPayload parses the one job of the payload.
 func (j *Job) readPayload() error {
-	w, err := model.Parse(fmt.Sprintf("payload of task %d", j.task.GetId()), j.task.GetWorkflowPayload())
+	source := model.ParseSource(j.task.GetContext().GetFields()[model.SourceKey].GetStringValue())
+	w, err := model.ParsePayload(fmt.Sprintf("payload of task %d", j.task.GetId()), j.task.GetWorkflowPayload(), source)
 	if err != nil {
 		return err
 	}

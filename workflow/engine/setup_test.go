@@ -3,12 +3,16 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
 
 	runnerv1 "gitea.dev/actions-proto-go/runner/v1"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"multirunner/workflow/model"
 )
 
 func TestSetUpTellsWhoRunsWhat(t *testing.T) {
@@ -184,4 +188,21 @@ func TestASecretInAFaultIsMasked(t *testing.T) {
 	if strings.Contains(b.trace.reason, "s3cr3t-value") {
 		t.Errorf("reason %q", b.trace.reason)
 	}
+}
+
+func TestErrorsTellTheLineOfTheWorkflowNeverThatOfThePayload(t *testing.T) {
+	b := newBench(t, steps("- run: out ${{ nonsense }}"))
+	b.run()
+	b.wantRow("##[error]payload of task 11: job \"a\": step 1: run: ", "nonsense")
+
+	b = newBench(t, steps("- run: out ${{ nonsense }}\n- if: always()\n  run: out [${{ github.multirunner_source }}]"))
+	w, err := model.Parse("dir/x.yml", append([]byte("# a comment\n"), b.task.WorkflowPayload...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := w.Source(w.Jobs[0], model.MarshalOptions{KeepAll: true})
+	b.task.Context.Fields[model.SourceKey] = structpb.NewStringValue(source.Text())
+	b.run()
+	b.wantRow(fmt.Sprintf("##[error]dir/x.yml:%d: job \"a\": step 1: run: ", w.Jobs[0].Steps[0].Line), "nonsense")
+	b.wantRows(1, "[]")
 }

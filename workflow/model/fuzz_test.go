@@ -65,6 +65,9 @@ func checkJob(t *testing.T, w *Workflow, job *Job) {
 		if err != nil {
 			t.Fatalf("what is sent is no workflow: %v\n%s", err, data)
 		}
+		if lines := w.Source(job, opts).Lines; opts.KeepAll && len(lines) != len(flatten(nil, again.root)) {
+			t.Fatalf("%d lines are known of:\n%s", len(lines), data)
+		}
 		if len(again.Jobs) != 1 || again.Jobs[0].ID != job.ID || len(again.Jobs[0].Steps) != len(job.Steps) {
 			t.Fatalf("what is sent is another job than %q with %d steps:\n%s", job.ID, len(job.Steps), data)
 		}

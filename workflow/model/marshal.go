@@ -101,6 +101,7 @@ func buildFrom(n *yaml.Node) builder {
 	b := builder{&yaml.Node{Kind: yaml.MappingNode, Tag: tagMap}}
 	if n != nil && n.Kind == yaml.MappingNode {
 		b.node.Content = append(b.node.Content, n.Content...)
+		b.node.Line = n.Line
 	}
 	return b
 }
@@ -114,13 +115,17 @@ func (b builder) get(key string) *yaml.Node {
 	return nil
 }
 
-// set replaces or adds an entry. A nil value adds nothing.
+// set replaces or adds an entry. A nil value adds nothing. What replaces a value
+// stands where that did.
 func (b builder) set(key string, value *yaml.Node) {
 	if value == nil {
 		return
 	}
 	for i := 0; i+1 < len(b.node.Content); i += 2 {
 		if b.node.Content[i].Value == key {
+			if value.Line == 0 {
+				value.Line = b.node.Content[i+1].Line
+			}
 			b.node.Content[i+1] = value
 			return
 		}
@@ -132,7 +137,7 @@ func withoutNulls(list *yaml.Node) *yaml.Node {
 	if list.Kind != yaml.SequenceNode {
 		return list
 	}
-	kept := &yaml.Node{Kind: yaml.SequenceNode, Tag: tagSeq, Style: list.Style}
+	kept := &yaml.Node{Kind: yaml.SequenceNode, Tag: tagSeq, Style: list.Style, Line: list.Line}
 	for _, item := range list.Content {
 		if item.Kind != yaml.ScalarNode || item.Tag != tagNull {
 			kept.Content = append(kept.Content, item)

@@ -1,14 +1,19 @@
 package model
 
-// Parse parses a workflow file or the payload of a task. file is what errors
-// call it: a path, or words such as "payload of task 7". The error is an *Error
-// or Errors, so errors.As finds an *Error. Keys that the language does not have
-// are Warnings; needs are checked by Order only, as a payload has one job.
+import "go.yaml.in/yaml/v4"
+
+// Parse parses a workflow file. file is what errors call it. The error is an
+// *Error or Errors, so errors.As finds an *Error. Keys that the language does
+// not have are Warnings; needs are checked by Order only.
 func Parse(file string, data []byte) (*Workflow, error) {
 	root, err := load(file, "a workflow", data)
 	if err != nil {
 		return nil, err
 	}
+	return fromTree(file, root)
+}
+
+func fromTree(file string, root *yaml.Node) (*Workflow, error) {
 	p := &parser{file: file}
 	w := p.workflow(Value{node: root, at: &place{file: file}})
 	switch len(p.faults) {
