@@ -14,6 +14,7 @@ type Config struct {
 	Polling   PollingConfig   `toml:"polling"`
 	Reporting ReportingConfig `toml:"reporting"`
 	Metrics   MetricsConfig   `toml:"metrics"`
+	Actions   ActionsConfig   `toml:"actions"`
 
 	Runners []*RunnerConfig `toml:"runners"`
 }
@@ -35,6 +36,12 @@ type ReportingConfig struct {
 	StateReportInterval Duration `toml:"state_report_interval"`
 	RequestsPerSecond   float64  `toml:"requests_per_second"`
 	SpoolMaxBytes       Size     `toml:"spool_max_bytes"`
+}
+
+// ActionsConfig says how the actions that jobs use are kept.
+type ActionsConfig struct {
+	MaxBytes Size `toml:"max_bytes"`
+	Offline  bool `toml:"offline"`
 }
 
 // MetricsConfig says what is measured.

@@ -28,6 +28,7 @@ func DefaultConfig() *Config {
 			SpoolMaxBytes:       1 << 30,
 		},
 		Metrics: MetricsConfig{PerRunner: SwitchAuto},
+		Actions: ActionsConfig{MaxBytes: 10 << 30},
 	}
 }
 

@@ -32,7 +32,12 @@ type JobSpec struct {
 	OutputLimit   Size     `json:"output_limit"`
 	SpoolMaxBytes Size     `json:"spool_max_bytes"`
 	TLSCAFile     string   `json:"tls_ca_file,omitempty"`
-	Capabilities  []string `json:"capabilities,omitempty"` // of the server
+	// InsecureSkipVerify: the instance's certificate is not checked, for
+	// actions that are fetched from it either.
+	InsecureSkipVerify bool     `json:"insecure_skip_verify,omitempty"`
+	ActionsMaxBytes    Size     `json:"actions_max_bytes,omitempty"` // of the action store; 0 is no limit
+	ActionsOffline     bool     `json:"actions_offline,omitempty"`
+	Capabilities       []string `json:"capabilities,omitempty"` // of the server
 
 	Dirs      JobDirs   `json:"dirs"`
 	Workspace Workspace `json:"workspace"`

@@ -30,7 +30,10 @@ func newActionSource(spec *common.JobSpec, task *runnerv1.Task, log logrus.Field
 		repository: context["repository"].GetStringValue(),
 		token:      common.NewSecret(context["token"].GetStringValue()),
 	}
-	a.store = store.Open(spec.Dirs.Actions, store.Options{Log: log, TLSCAFile: spec.TLSCAFile, Progress: a.tell})
+	a.store = store.Open(spec.Dirs.Actions, store.Options{
+		Log: log, TLSCAFile: spec.TLSCAFile, InsecureInstance: spec.InsecureSkipVerify,
+		MaxBytes: int64(spec.ActionsMaxBytes), Offline: spec.ActionsOffline, Progress: a.tell,
+	})
 	return a
 }
 

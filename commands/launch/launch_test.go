@@ -56,6 +56,7 @@ func (h *house) open() (l *Launcher, leave func()) {
 	l = New(Options{
 		State: dir, Pool: pool, Sender: reports, Version: "test", Log: log,
 		Reporting: func() common.ReportingConfig { return common.DefaultConfig().Reporting },
+		Actions:   func() common.ActionsConfig { return common.DefaultConfig().Actions },
 	})
 	return l, func() {
 		done, cancel := context.WithTimeout(context.Background(), 0)

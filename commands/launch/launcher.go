@@ -35,6 +35,8 @@ type Options struct {
 	Args    []string
 	// Reporting gives the present settings.
 	Reporting func() common.ReportingConfig
+	// Actions gives the present settings of the action store.
+	Actions func() common.ActionsConfig
 	// Workspace is what every job's workspace starts as.
 	Workspace common.Workspace
 	// CallFailed is told of every report of a registration that failed, by its

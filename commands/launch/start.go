@@ -59,7 +59,7 @@ func (l *Launcher) spec(b *build, req supervisor.StartRequest) (*common.JobSpec,
 	if err != nil {
 		return nil, fmt.Errorf("task %d: %w", req.Task.GetId(), err)
 	}
-	runner := req.Runner
+	runner, actions := req.Runner, l.o.Actions()
 	return &common.JobSpec{
 		V:             common.JobSpecVersion,
 		Task:          task,
@@ -79,9 +79,14 @@ func (l *Launcher) spec(b *build, req supervisor.StartRequest) (*common.JobSpec,
 		OutputLimit:   runner.OutputLimit,
 		SpoolMaxBytes: l.o.Reporting().SpoolMaxBytes,
 		TLSCAFile:     runner.TLSCAFile,
-		Capabilities:  req.Capabilities,
-		Dirs:          b.dirs,
-		Workspace:     l.o.Workspace,
+
+		InsecureSkipVerify: runner.InsecureSkipVerify,
+		ActionsMaxBytes:    actions.MaxBytes,
+		ActionsOffline:     actions.Offline,
+
+		Capabilities: req.Capabilities,
+		Dirs:         b.dirs,
+		Workspace:    l.o.Workspace,
 	}, nil
 }
 
