@@ -56,7 +56,7 @@ type Runner struct {
 	reload     chan supervisor.ReloadRequest
 	stop       <-chan supervisor.StopRequest
 	done       chan struct{} // closed when Run returns
-	reporting  atomic.Pointer[common.ReportingConfig]
+	config     atomic.Pointer[common.Config]
 	log        logrus.FieldLogger
 }
 
@@ -76,7 +76,7 @@ func New(o Options) (*Runner, error) {
 		return nil, err
 	}
 	r := &Runner{state: dir, reload: make(chan supervisor.ReloadRequest), stop: o.Stop, done: make(chan struct{}), log: o.Log}
-	r.reporting.Store(&o.Config.Reporting)
+	r.config.Store(o.Config)
 	r.metrics = supervisor.NewMetrics(o.Registerer)
 	r.sender = sender.New(sender.Options{
 		Config: o.Config.Reporting, Log: o.Log, Observe: metrics.NewReports(o.Registerer).Observe, Panicked: r.metrics.Panicked,
@@ -84,7 +84,8 @@ func New(o Options) (*Runner, error) {
 	r.launcher = launch.New(launch.Options{
 		State: dir, Pool: o.Pool, Sender: r.sender, Version: o.Version, Providers: o.Providers,
 		Program: program, Args: []string{JobVerb},
-		Reporting: func() common.ReportingConfig { return *r.reporting.Load() },
+		Reporting: func() common.ReportingConfig { return r.config.Load().Reporting },
+		Actions:   func() common.ActionsConfig { return r.config.Load().Actions },
 		Workspace: o.Workspace, CallFailed: r.metrics.CallFailed, Log: o.Log,
 	})
 	adopted, err := r.launcher.Recover(o.Config.Runners)
@@ -151,7 +152,7 @@ func (r *Runner) send() error {
 // leaves the old one running.
 func (r *Runner) Reload(req supervisor.ReloadRequest) {
 	if req.Err == nil {
-		r.reporting.Store(&req.Config.Reporting)
+		r.config.Store(req.Config)
 		r.launcher.Reconfigure(req.Config)
 	}
 	select {
