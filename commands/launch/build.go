@@ -28,6 +28,10 @@ const overtime = 6 * time.Minute
 // It is shorter than what a supervisor waits for after its third signal.
 const killPatience = 5 * time.Second
 
+// tokenPatience is how long a living job is asked for its runtime token. What
+// is to be uploaded with it is dropped then: rows wait behind it.
+const tokenPatience = 15 * time.Second
+
 // endPause is the time between attempts to write the end of a job that its
 // process did not write.
 const endPause = 10 * time.Second
@@ -137,6 +141,8 @@ func (b *build) runtime(ctx context.Context) (token common.Secret, runID, jobID 
 	switch {
 	case !r.Token.IsZero():
 	case socket != nil:
+		ctx, cancel := context.WithTimeout(ctx, tokenPatience)
+		defer cancel()
 		r, err = socket.Token(ctx)
 	default:
 		err = errNoToken
