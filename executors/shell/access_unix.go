@@ -68,12 +68,35 @@ func (e *Executor) explain(err error, dir string) error {
 	return fmt.Errorf("%w: user %s may not enter %s: allow it with chmod o+x, or use another directory", err, e.user.Name, closed)
 }
 
-// own gives a file or directory, not what it links to, to the job's user.
+// own gives a file or directory, not what it links to, to the job's user. It is
+// for where the job is not yet: see ownOpen.
 func (e *Executor) own(root *os.Root, name string) error {
 	if e.user.IsSelf() {
 		return nil
 	}
 	return root.Lchown(name, int(e.user.UID), int(e.user.GID))
+}
+
+// ownOpen gives an open file to the job's user. By its name it might be another
+// one by now: a hard link to a file of somebody else, which the job would get.
+func (e *Executor) ownOpen(file *os.File) error {
+	if e.user.IsSelf() {
+		return nil
+	}
+	return file.Chown(int(e.user.UID), int(e.user.GID))
+}
+
+// ownDirectory does the same for a directory, and for nothing else.
+func (e *Executor) ownDirectory(root *os.Root, name string) error {
+	if e.user.IsSelf() {
+		return nil
+	}
+	dir, err := root.OpenFile(name, os.O_RDONLY|syscall.O_DIRECTORY, 0)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return e.ownOpen(dir)
 }
 
 // trusted tells whether a file may be read for the job. A hard link to a file

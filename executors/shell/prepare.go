@@ -74,7 +74,7 @@ func (e *Executor) makeDirectory(root *os.Root, name string, mode fs.FileMode) e
 	if err := root.Mkdir(name, mode); err != nil {
 		return err
 	}
-	return e.own(root, name)
+	return e.ownDirectory(root, name)
 }
 
 // makeToolCache makes the tool cache for the job's user. It is shared: one that

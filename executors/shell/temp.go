@@ -100,7 +100,7 @@ func (e *Executor) createNew(root *os.Root, name string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := e.own(root, name); err != nil {
+	if err := e.ownOpen(file); err != nil {
 		file.Close()
 		return nil, err
 	}
@@ -120,7 +120,7 @@ func (e *Executor) makeParents(root *os.Root, name string) error {
 		if err != nil {
 			return err
 		}
-		if err := e.own(root, dir); err != nil {
+		if err := e.ownDirectory(root, dir); err != nil {
 			return err
 		}
 	}
