@@ -222,7 +222,7 @@ func (f *feeder) acceptJob(j *job, r *registration) {
 		j.refuse = refusedByStop
 	}
 	f.pending = append(f.pending, j)
-	f.metrics.running(r.name(), r.jobs)
+	f.metrics.running(r.name(), f.jobsOf(r))
 }
 
 // startJobs hands claimed tasks to workers as slots are free: before anybody

@@ -63,7 +63,7 @@ func (ev ended) apply(f *feeder, now time.Time) {
 	delete(f.building, ev.job)
 	f.lastEnd = now
 	r.jobs--
-	f.metrics.running(r.name(), r.jobs)
+	f.metrics.running(r.name(), f.jobsOf(r))
 	// Its limit may have kept it from polling. One that waits for a turn keeps
 	// its place.
 	if r.inReady == 0 {

@@ -250,3 +250,36 @@ func TestAHintMakesAPollDueAtOnce(t *testing.T) {
 		w.end(StopDrain)
 	})
 }
+
+func TestRunningJobsOfANameAreThoseOfAllWhoBearIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		registry := prometheus.NewRegistry()
+		w := newWorld(t, 76)
+		w.config.Concurrent = 4
+		w.metrics = NewMetrics(registry)
+		s := w.server("one.example")
+		w.register(s, "a")
+		w.register(s, "b")
+		w.run()
+		s.submit("uuid-a", 1)
+		time.Sleep(10 * time.Second)
+		w.use(func(c *common.Config) { // registered anew under its name
+			again := *c.Runners[1]
+			again.Name = "a"
+			c.Runners = []*common.RunnerConfig{&again}
+		})
+		want := func(when string, jobs float64) {
+			t.Helper()
+			if got := series(t, registry)["job_running{runner=a}"]; got != jobs {
+				t.Errorf("%s: job_running = %v, want %v", when, got, jobs)
+			}
+		}
+		want("the old one's job", 1)
+		s.submit("uuid-b", 1)
+		time.Sleep(40 * time.Second)
+		want("one job each", 2)
+		time.Sleep(17 * time.Second)
+		want("the old one's has ended", 1)
+		w.end(StopDrain)
+	})
+}

@@ -112,7 +112,7 @@ func (f *feeder) useConfig(c *common.Config, now time.Time) (sum reloadSummary) 
 	f.spreadOut(fresh, now)
 	for _, r := range f.registrations {
 		if !r.removed {
-			f.metrics.declareRunner(r.name(), r.entry.runner.Limit, r.jobs)
+			f.metrics.declareRunner(r.name(), r.entry.runner.Limit, f.jobsOf(r))
 		}
 	}
 	return sum
@@ -126,6 +126,20 @@ func (f *feeder) countName(name string, by int) {
 	}
 	delete(f.names, name)
 	f.metrics.forgetRunner(name)
+}
+
+// jobsOf is how many jobs there are under the name of a registration.
+func (f *feeder) jobsOf(r *registration) int {
+	if f.names[r.name()] <= 1 {
+		return r.jobs
+	}
+	jobs := 0
+	for _, other := range f.registrations {
+		if other.name() == r.name() {
+			jobs += other.jobs
+		}
+	}
+	return jobs
 }
 
 // byID gives the registrations by what they are, and their order. Of two that
