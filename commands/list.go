@@ -4,14 +4,16 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"multirunner/common"
 )
 
-const listDescription = `Prints the registrations of the configuration. Tokens are never shown. No
-server is asked; runner verify does that.
+const listDescription = `Prints the registrations of the configuration, and when a runner is running with
+it, how they are: paused, backing off, unregistered, when the next poll is.
+Tokens are never shown. No server is asked; runner verify does that.
 
 Example:
    $ runner list --json`
@@ -22,7 +24,7 @@ func ListCommand(env *Env) *cli.Command {
 		Name:        "list",
 		Usage:       "print the registrations of the configuration",
 		Description: listDescription,
-		Flags:       []cli.Flag{configFlag(), jsonFlag()},
+		Flags:       runningFlags(jsonFlag()),
 		Action:      func(c *cli.Context) error { return env.list(c) },
 	}
 }
@@ -39,6 +41,7 @@ type listed struct {
 	Ephemeral        bool              `json:"ephemeral"`
 	MissingExecutors []missingExecutor `json:"missing_executors"`
 	Problems         []string          `json:"problems"` // what keeps it from working
+	Live             *listedLive       `json:"live,omitempty"`
 }
 
 func (e *Env) list(c *cli.Context) error {
@@ -56,10 +59,11 @@ func (e *Env) list(c *cli.Context) error {
 			Problems:         problemsOf(file.Problems, i),
 		}
 	}
+	running := e.addLive(c, file.Config, rows)
 	if c.Bool("json") {
 		return e.printJSON(rows)
 	}
-	return e.printList(file.Path, rows)
+	return e.printList(file.Path, rows, running)
 }
 
 // problemsOf gives what keeps a registration from working.
@@ -73,18 +77,27 @@ func problemsOf(problems []common.Problem, runner int) []string {
 	return texts
 }
 
-func (e *Env) printList(path string, rows []listed) error {
+func (e *Env) printList(path string, rows []listed, running bool) error {
 	if len(rows) == 0 {
 		e.printf("%s has no registrations: runner register adds one\n", path)
 		return nil
 	}
-	table := newTable(e.Stdout, "NAME", "URL", "UUID", "LABELS", "EXECUTOR", "LIMIT")
+	heads := []string{"NAME", "URL", "UUID", "LABELS", "EXECUTOR", "LIMIT"}
+	if running {
+		heads = append(heads, "STATUS", "NEXT POLL", "JOBS")
+	}
+	table := newTable(e.Stdout, heads...)
+	now := time.Now()
 	for _, r := range rows {
 		limit := "none"
 		if r.Limit > 0 {
 			limit = strconv.Itoa(r.Limit)
 		}
-		table.row(r.Name, r.URL, r.UUID, strings.Join(r.Labels, ","), r.Executor, limit)
+		cells := []string{r.Name, r.URL, r.UUID, strings.Join(r.Labels, ","), r.Executor, limit}
+		if running {
+			cells = append(cells, r.Live.cells(now)...)
+		}
+		table.row(cells...)
 	}
 	if err := table.flush(); err != nil {
 		return err

@@ -16,7 +16,6 @@ import (
 	"multirunner/commands/metrics"
 	"multirunner/commands/notify"
 	"multirunner/commands/service"
-	"multirunner/commands/state"
 	"multirunner/commands/supervisor"
 	"multirunner/common"
 	"multirunner/helpers/lograte"
@@ -35,7 +34,7 @@ Example:
 		Flags: []cli.Flag{
 			configFlag(),
 			&cli.StringFlag{Name: "listen-address", Usage: "serve metrics and health at `ADDRESS` (overrides listen_address)"},
-			&cli.StringFlag{Name: "working-directory", Aliases: []string{"d"}, Usage: "keep the state in `DIR` (overrides state_dir)", TakesFile: true},
+			stateDirFlag("keep the state in `DIR` (overrides state_dir)"),
 		},
 		Action: func(c *cli.Context) error {
 			return service.Run(func(s service.Supervision) error { return runAction(env, c, s) })
@@ -59,7 +58,7 @@ func runAction(env *Env, c *cli.Context, under service.Supervision) error {
 	}
 	r.limit = lograte.Install(r.log)
 	r.tell(file)
-	stateDir, err := r.stateDir(config)
+	stateDir, err := env.stateDir(c, config)
 	if err != nil {
 		return err
 	}
@@ -72,7 +71,7 @@ func runAction(env *Env, c *cli.Context, under service.Supervision) error {
 	runner, err := assembly.New(assembly.Options{
 		Config: config, StateDir: stateDir,
 		Providers: env.Executors(ExecutorOptions{Log: r.log, Builds: filepath.Join(stateDir, "builds")}), Pool: pool, Version: env.Version.Version,
-		Workspace: common.Workspace{Mode: common.WorkspaceEmpty}, Registerer: registry, Log: r.log, Stop: signals.stop,
+		Workspace: common.Workspace{Mode: common.WorkspaceEmpty}, Registerer: registry, Log: r.log, Stop: signals.stop, Drain: signals.drain,
 	})
 	if err != nil {
 		return err
@@ -156,16 +155,6 @@ func (r *runVerb) tell(file *configfile.File) {
 	if len(file.Config.Runners) == 0 {
 		r.log.Warnf("%s has no [[runners]]: add one with `runner register`; it is picked up as soon as the file changes", file.Path)
 	}
-}
-
-func (r *runVerb) stateDir(config *common.Config) (string, error) {
-	if dir := r.flags.String("working-directory"); dir != "" {
-		return dir, nil
-	}
-	if config.StateDir != "" {
-		return config.StateDir, nil
-	}
-	return state.DefaultRoot(r.env.Getenv, r.env.AsRoot)
 }
 
 // follow reloads the configuration when it is told to or when the file has

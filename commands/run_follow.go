@@ -52,6 +52,7 @@ type signals struct {
 	system   chan os.Signal
 	broken   chan os.Signal
 	manager  <-chan service.Request
+	drains   chan struct{} // asks of `runner drain`
 	done     chan struct{}
 	workers  sync.WaitGroup
 }
@@ -62,6 +63,7 @@ func newSignals(manager <-chan service.Request) *signals {
 		manager: manager, stopping: make(chan struct{}),
 		// Room for every stage of a stop: none is lost while one is worked on.
 		stop: make(chan supervisor.StopRequest, 8), reload: make(chan struct{}, 1),
+		drains: make(chan struct{}, 1),
 		system: make(chan os.Signal, 8), broken: make(chan os.Signal, 1), done: make(chan struct{}),
 	}
 	if manager == nil {
@@ -83,7 +85,17 @@ func (s *signals) relay() {
 			s.handle(sig)
 		case request := <-s.manager:
 			s.obey(request)
+		case <-s.drains:
+			s.requestStop(supervisor.StopDrain)
 		}
+	}
+}
+
+// drain does what SIGQUIT does.
+func (s *signals) drain() {
+	select {
+	case s.drains <- struct{}{}:
+	default: // one is waiting already
 	}
 }
 

@@ -29,7 +29,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{getenv: map[string]string{}}
+	w := &world{getenv: map[string]string{"XDG_STATE_HOME": t.TempDir()}}
 	w.env = &Env{
 		Stdin:      strings.NewReader(""),
 		Stdout:     &w.stdout,
@@ -61,6 +61,7 @@ func (w *world) run(args ...string) int {
 	w.stderr.Reset()
 	env := w.env
 	app := NewApp(env, RegisterCommand(env), UnregisterCommand(env), ListCommand(env), VerifyCommand(env),
+		JobsCommand(env), CancelCommand(env), PauseCommand(env), ResumeCommand(env), DrainCommand(env),
 		ConfigCommand(env), VersionCommand(env), CompletionCommand(env), echoCommand(env))
 	return ExitCode(env, app.Run(append([]string{"runner"}, args...)))
 }

@@ -28,6 +28,9 @@ func VersionCommand(env *Env) *cli.Command {
 	}
 }
 
+// printJSONLine prints a value as one line.
+func (e *Env) printJSONLine(value any) error { return json.NewEncoder(e.Stdout).Encode(value) }
+
 // printJSON prints one indented value and a newline.
 func (e *Env) printJSON(value any) error {
 	encoder := json.NewEncoder(e.Stdout)

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
+	"multirunner/commands/control"
 	"multirunner/commands/launch"
 	"multirunner/commands/metrics"
 	"multirunner/commands/state"
@@ -44,6 +45,9 @@ type Options struct {
 	Registerer prometheus.Registerer
 	Log        *logrus.Logger
 	Stop       <-chan supervisor.StopRequest
+	// Drain is called when a command asks for what StopDrain does. Nil: no
+	// command can talk to this runner.
+	Drain func()
 }
 
 // Runner is a runner that holds its state directory. Call Run once, or Close.
@@ -53,6 +57,7 @@ type Runner struct {
 	launcher   *launch.Launcher
 	metrics    *supervisor.Metrics
 	supervisor *supervisor.Supervisor
+	control    *control.Server // nil without one
 	reload     chan supervisor.ReloadRequest
 	stop       <-chan supervisor.StopRequest
 	done       chan struct{} // closed when Run returns
@@ -90,16 +95,31 @@ func New(o Options) (*Runner, error) {
 	})
 	adopted, err := r.launcher.Recover(o.Config.Runners)
 	if err == nil {
+		paused, spent := r.marks()
 		r.supervisor, err = supervisor.New(supervisor.Options{
 			Config: o.Config, Providers: o.Providers, Dialer: r.launcher, Keys: r.launcher, Claims: r.launcher,
 			Starter: r.launcher, Version: o.Version, Log: o.Log, Metrics: r.metrics,
-			Reload: r.reload, Stop: o.Stop, Adopted: adopted,
+			Reload: r.reload, Stop: o.Stop, Adopted: adopted, Paused: paused, Spent: spent,
 		})
 	}
 	if err != nil {
 		return nil, errors.Join(err, r.close(0))
 	}
+	r.listen(o)
 	return r, nil
+}
+
+// marks gives the registrations that are paused, and those that are spent. A
+// file that cannot be read is told: it must not keep the runner from working.
+func (r *Runner) marks() (paused, spent []common.RegistrationID) {
+	paused, err := r.state.Paused()
+	if err != nil {
+		r.log.WithError(err).Error("Registrations that were paused are polled")
+	}
+	if spent, err = r.state.Spent(); err != nil {
+		r.log.WithError(err).Error("Ephemeral registrations that have had their job are polled once more")
+	}
+	return paused, spent
 }
 
 // Run serves until it is told to stop and its jobs have ended, then sends what
@@ -168,6 +188,11 @@ func (r *Runner) close(patience time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	r.sender.Close(ctx)
+	var err error
+	if r.control != nil {
+		// Before the lock is free: the next runner makes its own.
+		err = r.control.Close()
+	}
 	r.launcher.Close()
-	return r.state.Close()
+	return errors.Join(err, r.state.Close())
 }
