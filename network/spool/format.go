@@ -12,7 +12,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
-	"time"
 
 	runnerv1 "gitea.dev/actions-proto-go/runner/v1"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -75,6 +74,9 @@ type End struct {
 
 // Row decodes a KindRow record.
 func (r Record) Row() (*runnerv1.LogRow, error) {
+	if row := decodeRow(r.Data); row != nil {
+		return row, nil
+	}
 	row := new(runnerv1.LogRow)
 	return row, r.unmarshal(row)
 }
@@ -189,28 +191,6 @@ func finishRecord(buf []byte, start int, table *crc32.Table) {
 // checksum is over everything of the record but the checksum itself.
 func checksum(rec []byte, table *crc32.Table) uint32 {
 	return crc32.Update(crc32.Checksum(rec[:4], table), table, rec[8:])
-}
-
-// appendRow appends the encoding of a runner.v1.LogRow. By hand, because a
-// message and its timestamp would be two allocations a row.
-func appendRow(buf []byte, at time.Time, content string) []byte {
-	buf = protowire.AppendTag(buf, 1, protowire.BytesType)
-	lengthAt := len(buf)
-	buf = append(buf, 0) // a timestamp is never longer than 127 bytes
-	if seconds := at.Unix(); seconds != 0 {
-		buf = protowire.AppendTag(buf, 1, protowire.VarintType)
-		buf = protowire.AppendVarint(buf, uint64(seconds))
-	}
-	if nanos := at.Nanosecond(); nanos != 0 {
-		buf = protowire.AppendTag(buf, 2, protowire.VarintType)
-		buf = protowire.AppendVarint(buf, uint64(nanos))
-	}
-	buf[lengthAt] = byte(len(buf) - lengthAt - 1)
-	if content != "" {
-		buf = protowire.AppendTag(buf, 2, protowire.BytesType)
-		buf = protowire.AppendString(buf, content)
-	}
-	return buf
 }
 
 func appendOutput(buf []byte, name, value string) []byte {

@@ -3,9 +3,12 @@ package spool
 import (
 	"bytes"
 	"errors"
+	"strings"
 	"testing"
+	"time"
 
 	runnerv1 "gitea.dev/actions-proto-go/runner/v1"
+	"google.golang.org/protobuf/proto"
 )
 
 // FuzzReader claims that no bytes make the reader panic or go back, that every
@@ -78,5 +81,38 @@ func decode(rec Record) {
 		_, _ = rec.Summary()
 	case KindEnd:
 		_, _ = rec.End()
+	}
+}
+
+// FuzzDecodeRow claims that a row which is decoded by hand is what the general
+// way makes of it.
+func FuzzDecodeRow(f *testing.F) {
+	f.Add(appendRow(nil, noon, "x"))
+	f.Add(appendRow(nil, time.Time{}, ""))
+	f.Add(appendRow(nil, time.Unix(0, 0), "\xff"))
+	f.Add([]byte{10, 2, 8, 1, 10, 2, 8, 1})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		got := decodeRow(data)
+		if got == nil {
+			return
+		}
+		want := new(runnerv1.LogRow)
+		if err := proto.Unmarshal(data, want); err != nil {
+			t.Fatalf("%v, but by hand %v", err, got)
+		}
+		if !proto.Equal(got, want) {
+			t.Fatalf("%v, but by hand %v", want, got)
+		}
+	})
+}
+
+func TestRowsAsTheyAreWrittenAreDecodedByHand(t *testing.T) {
+	for _, content := range []string{"", "x", strings.Repeat("ä", MaxRow/2)} {
+		for _, at := range []time.Time{noon, time.Unix(0, 0), time.Unix(5, 0), time.Unix(0, 7), {}} {
+			got := decodeRow(appendRow(nil, at, content))
+			if got == nil || got.Content != content || !got.Time.AsTime().Equal(at) {
+				t.Errorf("%v %.10q: %v", at, content, got)
+			}
+		}
 	}
 }
