@@ -174,6 +174,13 @@ func TestATokenLeavesTheDiskWithItsRegistration(t *testing.T) {
 		defer h.server.Close()
 		l, leave := h.open()
 		defer leave()
+		client, err := l.Dial(h.runner)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.Declare(t.Context(), "v", []string{"linux"}); err != nil {
+			t.Fatal(err)
+		}
 		task := h.fetch(l)
 		claim := h.claim(l, task)
 		l.Reconfigure(common.DefaultConfig())
@@ -190,6 +197,9 @@ func TestATokenLeavesTheDiskWithItsRegistration(t *testing.T) {
 		l.Reconfigure(common.DefaultConfig())
 		if left := append(h.left("credentials"), h.left("keys")...); len(left) != 0 {
 			t.Errorf("without one: %v", left)
+		}
+		if len(l.tokens) != 0 || len(l.capabilities) != 0 {
+			t.Errorf("in memory: %d tokens, capabilities of %d", len(l.tokens), len(l.capabilities))
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -42,6 +43,9 @@ type Options struct {
 	// CallFailed is told of every report of a registration that failed, by its
 	// method. It is called concurrently. May be nil.
 	CallFailed func(runner, method string)
+	// Retire takes an ephemeral registration out of the configuration after its
+	// job. It is called concurrently, and may take its time. May be nil.
+	Retire func(runner *common.RunnerConfig)
 	Log        logrus.FieldLogger
 }
 
@@ -100,13 +104,19 @@ func (l *Launcher) Reconfigure(c *common.Config) {
 	}
 }
 
-// forget removes the tokens of registrations that have left the configuration
-// from the disk, unless they have jobs.
+// forget drops what is known of registrations that have left the configuration,
+// and removes their tokens from the disk, unless they have jobs.
 func (l *Launcher) forget(runners []*common.RunnerConfig) {
 	var keep []string
+	served := make(map[common.RegistrationID]bool, len(runners))
 	for _, runner := range runners {
 		keep = append(keep, runner.UUID)
+		served[runner.ID()] = true
 	}
+	l.mu.Lock()
+	maps.DeleteFunc(l.tokens, func(id common.RegistrationID, _ common.Secret) bool { return !served[id] })
+	maps.DeleteFunc(l.capabilities, func(id common.RegistrationID, _ []string) bool { return !served[id] })
+	l.mu.Unlock()
 	if err := l.o.State.Forget(keep); err != nil {
 		l.o.Log.WithError(err).Warn("Tokens of registrations that are gone are left on the disk")
 	}
@@ -156,10 +166,12 @@ func (l *Launcher) dial(runner *common.RunnerConfig) (*network.Client, error) {
 // poll brings.
 func (l *Launcher) Key(id common.RegistrationID) (string, error) {
 	l.mu.Lock()
-	token := l.tokens[id]
+	token, known := l.tokens[id]
 	l.mu.Unlock()
-	if err := l.o.State.KeepCredential(id.UUID, token); err != nil {
-		return "", err
+	if known { // else it has just left the configuration: a claim keeps the token then
+		if err := l.o.State.KeepCredential(id.UUID, token); err != nil {
+			return "", err
+		}
 	}
 	return l.o.State.RequestKey(id.UUID)
 }
@@ -192,6 +204,7 @@ func (l *Launcher) Claim(runner *common.RunnerConfig, task *runnerv1.Task) (supe
 		return nil, errors.Join(err, onDisk.Lock().Unlock())
 	}
 	l.addLive(b)
+	l.spend(runner)
 	return b, nil
 }
 
