@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/sirupsen/logrus"
 )
 
 const (
@@ -61,8 +63,9 @@ func (j *Job) cleanUp() {
 	ctx, cancel := j.ending(cleanUpTime)
 	defer cancel()
 	if err := j.executor.Cleanup(ctx); err != nil {
-		j.rows.warn(fmt.Sprintf("Not everything of the job could be removed: %v", err))
-		j.log.WithError(err).Error("Not everything of the job could be removed")
+		why := j.masker.Mask(err.Error()) // it names files, as the job did
+		j.rows.warn("Not everything of the job could be removed: " + why)
+		j.log.WithField(logrus.ErrorKey, why).Error("Not everything of the job could be removed")
 	}
 	j.late.flush()
 }

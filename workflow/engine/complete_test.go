@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"strings"
@@ -141,5 +142,17 @@ func TestBackgroundProcessesEndBeforeTheHook(t *testing.T) {
 	all := b.text()
 	if bye, hook := strings.LastIndex(all, "\nbye"), strings.LastIndex(all, "\nhook"); bye < 0 || hook < bye {
 		t.Errorf("log:\n%s", all)
+	}
+}
+
+func TestWhatCannotBeRemovedIsNamedWithoutSecrets(t *testing.T) {
+	b := newBench(t, steps("- run: out x"))
+	b.executor.cleanUp = func(context.Context) error { return errors.New("home/s3cr3t-value: busy") }
+	b.run()
+	b.wantRow("##[warning]", "home/***: busy")
+	for _, entry := range b.log.AllEntries() {
+		if text, _ := entry.String(); strings.Contains(text, "s3cr3t-value") {
+			t.Errorf("the operator's log has the secret: %s", text)
+		}
 	}
 }
