@@ -56,17 +56,25 @@ func (o *stepOutput) line(at time.Time, text string) {
 }
 
 // refuses implements lineSink: half of a command must neither be obeyed nor
-// shown, it may hold a secret.
+// shown, it may hold a secret. Messages are shown as they are written, which
+// viewers understand too.
 func (o *stepOutput) refuses(start string) bool {
 	if o.scanner.Stopped() {
 		return false
 	}
 	c, ok := command.Parse(start)
-	if ok {
-		o.failed = true
-		o.r.job.rows.fault(fmt.Sprintf("The command %s is longer than 1MiB and is not obeyed: hand over large values in a file.", c.Name))
+	if !ok {
+		return false
 	}
-	return ok
+	switch c.Name {
+	case command.Debug:
+		return !o.r.job.debug
+	case command.Error, command.Warning, command.Notice, command.Group, command.EndGroup:
+		return false
+	}
+	o.failed = true
+	o.r.job.rows.fault(fmt.Sprintf("The command %s is longer than 1MiB and is not obeyed: hand over large values in a file.", c.Name))
+	return true
 }
 
 // echoes tells which commands are shown when echo is on. The others show

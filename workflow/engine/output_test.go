@@ -136,6 +136,30 @@ func TestACommandOfManyMegabytesIsNeitherObeyedNorShown(t *testing.T) {
 	}
 }
 
+func TestALongMessageIsShownAndFailsNothing(t *testing.T) {
+	for _, test := range []struct {
+		start string
+		debug bool
+		rows  int // at least; 0 for none
+	}{{"::error file=a.go::", false, 17}, {"::group::", false, 17}, {"::debug::", true, 17}, {"::debug::", false, 0}} {
+		b, o := looseOutput(t)
+		b.job.debug = test.debug
+		out := o.stream()
+		out.Write([]byte(test.start + strings.Repeat("m", maxLine)))
+		out.Write([]byte("s3cr3t-value\n"))
+		all := strings.Join(b.trace.rows, "")
+		if len(b.trace.rows) < test.rows || test.rows == 0 && all != "" {
+			t.Errorf("%s, debug %t: %d rows", test.start, test.debug, len(b.trace.rows))
+		}
+		if !strings.HasPrefix(all, test.start) && test.rows > 0 || strings.Contains(all, "s3cr3t") {
+			t.Errorf("%s, debug %t: %.100q", test.start, test.debug, all)
+		}
+		if o.hasFailed() {
+			t.Errorf("%s, debug %t: the step fails", test.start, test.debug)
+		}
+	}
+}
+
 func TestOutputLimit(t *testing.T) {
 	b := newBench(t, steps(`
 		- id: s
