@@ -72,6 +72,7 @@ func runAction(env *Env, c *cli.Context, under service.Supervision) error {
 		Config: config, StateDir: stateDir,
 		Providers: env.Executors(ExecutorOptions{Log: r.log, Builds: filepath.Join(stateDir, "builds")}), Pool: pool, Version: env.Version.Version,
 		Workspace: common.Workspace{Mode: common.WorkspaceEmpty}, Registerer: registry, Log: r.log, Stop: signals.stop, Drain: signals.drain,
+		Retire: r.retire(file.Path),
 	})
 	if err != nil {
 		return err

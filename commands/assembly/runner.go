@@ -48,6 +48,8 @@ type Options struct {
 	// Drain is called when a command asks for what StopDrain does. Nil: no
 	// command can talk to this runner.
 	Drain func()
+	// Retire is as in launch.Options.
+	Retire func(runner *common.RunnerConfig)
 }
 
 // Runner is a runner that holds its state directory. Call Run once, or Close.
@@ -91,7 +93,7 @@ func New(o Options) (*Runner, error) {
 		Program: program, Args: []string{JobVerb},
 		Reporting: func() common.ReportingConfig { return r.config.Load().Reporting },
 		Actions:   func() common.ActionsConfig { return r.config.Load().Actions },
-		Workspace: o.Workspace, CallFailed: r.metrics.CallFailed, Log: o.Log,
+		Workspace: o.Workspace, CallFailed: r.metrics.CallFailed, Retire: o.Retire, Log: o.Log,
 	})
 	adopted, err := r.launcher.Recover(o.Config.Runners)
 	if err == nil {

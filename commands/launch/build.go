@@ -44,6 +44,7 @@ var errNoToken = errors.New("the task's runtime token is gone with its processes
 // implements supervisor.Build.
 type build struct {
 	l      *Launcher
+	runner *common.RunnerConfig
 	claim  *state.Claim
 	dirs   common.JobDirs
 	log    logrus.FieldLogger
@@ -65,7 +66,7 @@ type build struct {
 func (l *Launcher) newBuild(runner *common.RunnerConfig, onDisk *state.Claim) *build {
 	dirs := l.o.State.Dirs(onDisk.Key())
 	return &build{
-		l: l, claim: onDisk, dirs: dirs, log: l.log(runner.Name, onDisk), source: spool.OpenReader(dirs.Job),
+		l: l, runner: runner, claim: onDisk, dirs: dirs, log: l.log(runner.Name, onDisk), source: spool.OpenReader(dirs.Job),
 		done: make(chan struct{}), stops: make(chan struct{}, 1),
 	}
 }
@@ -240,6 +241,7 @@ func (b *build) deliver() {
 	if err := errors.Join(b.source.Close(), b.finish()); err != nil {
 		b.log.WithError(err).Error("What there was of the job is not removed")
 	}
+	b.l.retire(b.runner)
 }
 
 // finish removes what there was of the job, once nobody needs it.

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	runnerv1 "gitea.dev/actions-proto-go/runner/v1"
@@ -46,7 +47,7 @@ type Options struct {
 	// Retire takes an ephemeral registration out of the configuration after its
 	// job. It is called concurrently, and may take its time. May be nil.
 	Retire func(runner *common.RunnerConfig)
-	Log        logrus.FieldLogger
+	Log    logrus.FieldLogger
 }
 
 // Launcher implements the supervisor's Dialer, KeyStore, ClaimStore and
@@ -57,6 +58,7 @@ type Launcher struct {
 
 	leaving chan struct{}  // closed by Close
 	builds  sync.WaitGroup // of the goroutines that look after jobs
+	unkept  atomic.Bool    // a claim failed, and none could be made since
 
 	mu           sync.Mutex
 	tokens       map[common.RegistrationID]common.Secret
@@ -163,8 +165,15 @@ func (l *Launcher) dial(runner *common.RunnerConfig) (*network.Client, error) {
 
 // Key implements supervisor.KeyStore. It is called before every poll, so this
 // is where the registration's token gets to disk, for whoever closes what the
-// poll brings.
+// poll brings. After a claim that failed it gives none until one can be made: a
+// runner whose disk is read-only would take all jobs there are, and fail them.
 func (l *Launcher) Key(id common.RegistrationID) (string, error) {
+	if l.unkept.Load() {
+		if err := l.o.State.Probe(); err != nil {
+			return "", err
+		}
+		l.unkept.Store(false)
+	}
 	l.mu.Lock()
 	token, known := l.tokens[id]
 	l.mu.Unlock()
@@ -190,6 +199,7 @@ func (l *Launcher) Claim(runner *common.RunnerConfig, task *runnerv1.Task) (supe
 		return nil, supervisor.ErrSeen
 	}
 	if err != nil {
+		l.unkept.Store(true)
 		return nil, err
 	}
 	// After the claim, whose window is kept short. Normally there is nothing

@@ -31,6 +31,7 @@ func (l *Launcher) Recover(runners []*common.RunnerConfig) ([]supervisor.Adopted
 		byID[runner.ID()] = runner
 	}
 	var adopted []supervisor.Adopted
+	busy := map[common.RegistrationID]bool{}
 	for _, left := range leftovers {
 		if left.Claim == nil {
 			l.discard(left)
@@ -41,6 +42,8 @@ func (l *Launcher) Recover(runners []*common.RunnerConfig) ([]supervisor.Adopted
 			l.abandon(left, err)
 			continue
 		}
+		busy[runner.ID()] = true
+		l.spend(runner) // its end may have come between the claim and this
 		b := l.newBuild(runner, left.Claim)
 		b.timeout = b.timeLeft(runner)
 		if !left.Alive {
@@ -60,6 +63,7 @@ func (l *Launcher) Recover(runners []*common.RunnerConfig) ([]supervisor.Adopted
 			adopted = append(adopted, supervisor.Adopted{Runner: runner, TaskID: left.Claim.TaskID, Build: b})
 		}
 	}
+	l.retireSpent(runners, busy)
 	l.forget(runners)
 	if err := l.o.State.SweepBuilds(); err != nil {
 		l.o.Log.WithError(err).Warn("Build directories of earlier jobs are left")

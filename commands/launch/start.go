@@ -199,6 +199,7 @@ func (l *Launcher) failInMemory(req supervisor.StartRequest, c spool.Closing) er
 	if err != nil {
 		return errors.Join(err, memory.Close())
 	}
+	l.spend(req.Runner)
 	handle := l.o.Sender.Add(sender.Job{
 		Key: fmt.Sprintf("memory-%d", req.Task.GetId()), TaskID: req.Task.GetId(), Client: speaker, Source: memory,
 		Budget: l.budget(req.Runner), Ephemeral: req.Runner.Ephemeral, Failed: l.failed(req.Runner.Name),
@@ -207,6 +208,7 @@ func (l *Launcher) failInMemory(req supervisor.StartRequest, c spool.Closing) er
 		defer memory.Close()
 		select {
 		case <-handle.Done():
+			l.retire(req.Runner)
 		case <-l.leaving:
 		}
 	})
