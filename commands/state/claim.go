@@ -80,7 +80,11 @@ func (c *Claim) write(dir string) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(filepath.Join(dir, "claim.json"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	return writeSynced(dir, "claim.json", data)
+}
+
+func writeSynced(dir, name string, data []byte) error {
+	f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
@@ -89,6 +93,19 @@ func (c *Claim) write(dir string) error {
 		return err
 	}
 	return errors.Join(syncDir(dir), syncDir(filepath.Dir(dir)))
+}
+
+// Probe tells whether a claim could be made now: it does what Claim does, and
+// undoes it. What a crash leaves of it is a directory without a claim.
+func (d *Dir) Probe() error {
+	dir, err := os.MkdirTemp(filepath.Join(d.root, "jobs"), "probe-")
+	if err == nil {
+		err = errors.Join(writeSynced(dir, "probe", []byte("probe\n")), os.RemoveAll(dir))
+	}
+	if err != nil {
+		return fmt.Errorf("no task can be kept: %w", err)
+	}
+	return nil
 }
 
 // Left is a job directory that an earlier supervisor left.
