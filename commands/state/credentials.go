@@ -118,11 +118,16 @@ func (d *Dir) RequestKey(id string) (string, error) {
 	return d.newKey(id)
 }
 
-// RotateKey replaces the key, once what it brought is safe.
+// RotateKey replaces the key, once what it brought is safe. After an error the
+// old one may come back with a restart, and not before: a server that hears it
+// again tells its task with a new token, and the job's own is dead.
 func (d *Dir) RotateKey(id string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	_, err := d.newKey(id)
+	if err != nil {
+		d.keys[id] = uuid.NewString()
+	}
 	return err
 }
 

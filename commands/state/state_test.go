@@ -149,6 +149,30 @@ func TestNamesFromServersCannotLeaveTheDirectory(t *testing.T) {
 	}
 }
 
+// A server that hears a key again sends its task again, with a new token: the
+// one that the job was started with is dead then.
+func TestAKeyThatHasBroughtItsTaskIsNotUsedAgain(t *testing.T) {
+	root := t.TempDir()
+	d := open(t, root)
+	key, err := d.RequestKey("uuid-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := filepath.Join(root, "keys")
+	if err := os.RemoveAll(keys); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(keys, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if d.RotateKey("uuid-1") == nil {
+		t.Error("rotated on a disk that takes nothing")
+	}
+	if next, err := d.RequestKey("uuid-1"); err == nil && next == key {
+		t.Error("the key is used again")
+	}
+}
+
 func TestRequestKeyStaysUntilRotated(t *testing.T) {
 	root := t.TempDir()
 	d := open(t, root)

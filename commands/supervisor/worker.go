@@ -131,7 +131,7 @@ func (s *Supervisor) requestJob(rep *report) {
 		}
 	}
 	if err := s.options.Keys.Done(g.entry.id); err != nil {
-		s.logFor(g.entry).WithError(err).Error("The request key cannot be replaced: the server may send the same task again, which is then left alone.")
+		s.logFor(g.entry).WithError(err).Error("The request key cannot be replaced on disk: after a restart the server may send the same task again, which is then left alone.")
 	}
 }
 
