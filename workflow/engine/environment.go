@@ -130,13 +130,21 @@ func (r *stepRun) setEnv(name, value string) {
 	r.env.set(name, value)
 }
 
-// addPath puts a directory before PATH for all later steps. The last one comes
+// addPath puts directories before PATH for all later steps. The last one comes
 // first; one that is there already moves.
-func (r *stepRun) addPath(dir string) {
+func (r *stepRun) addPath(dirs ...string) {
 	r.job.mu.Lock()
 	defer r.job.mu.Unlock()
-	kept := slices.DeleteFunc(slices.Clone(r.job.path), func(old string) bool { return old == dir })
-	r.job.path = append([]string{dir}, kept...)
+	slices.Reverse(dirs)
+	seen := make(map[string]bool, len(dirs)+len(r.job.path))
+	var path []string
+	for _, dir := range append(dirs, r.job.path...) {
+		if !seen[dir] {
+			seen[dir] = true
+			path = append(path, dir)
+		}
+	}
+	r.job.path = path
 }
 
 // setOutput keeps an output of the step.

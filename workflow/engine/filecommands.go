@@ -136,9 +136,7 @@ func (r *stepRun) takeState(ctx context.Context, name string) error {
 
 func (r *stepRun) takePath(ctx context.Context, name string) error {
 	data, err := r.read(ctx, name, maxCommandFile)
-	for _, dir := range filecommand.Lines(data) {
-		r.addPath(dir)
-	}
+	r.addPath(filecommand.Lines(data)...)
 	return err
 }
 

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -111,5 +112,21 @@ func TestNoErrorShowsAPartOfASecret(t *testing.T) {
 		if strings.Contains(row, "01234") || strings.Contains(row, `"end"`) {
 			t.Errorf("this row shows a part of the secret: %s", row)
 		}
+	}
+}
+
+// A file may hold millions of lines. This takes minutes if each is a copy of
+// those before it.
+func TestAPathOfManyDirectoriesIsTakenInOneGo(t *testing.T) {
+	_, o := looseOutput(t)
+	dirs := make([]string, 200_000)
+	for i := range dirs {
+		dirs[i] = "/" + strconv.Itoa(i)
+	}
+	o.r.addPath("/old", "/5")
+	o.r.addPath(dirs...)
+	o.r.addPath("/old")
+	if got := o.r.job.path; len(got) != 200_001 || got[0] != "/old" || got[1] != "/199999" || got[len(got)-1] != "/0" {
+		t.Errorf("%d directories, %v…", len(got), got[:2])
 	}
 }
