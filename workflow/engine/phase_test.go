@@ -156,7 +156,7 @@ func TestPostsAreSkippedByAShutdown(t *testing.T) {
 
 func TestSnapshotFollowsTheJob(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, steps("- run: out x\n- name: Slow s3cr3t-value\n  run: sleep 1h"))
+		b := newBench(t, steps("- run: out x\n- name: Slow s3cr3t-value of found-late\n  run: |\n    out ::add-mask::found-late\n    sleep 1h"))
 		job := b.build()
 		if got := job.Snapshot(); got.Phase != PhaseSetUp || got.TaskID != 11 {
 			t.Errorf("before: %+v", got)
@@ -171,7 +171,7 @@ func TestSnapshotFollowsTheJob(t *testing.T) {
 		b.run()
 		during := <-seen
 		during.Rows = 0
-		want := Snapshot{TaskID: 11, Job: "a", Phase: PhaseSteps, Step: 2, StepName: "Slow ***", Steps: 2, Status: "success", Started: start}
+		want := Snapshot{TaskID: 11, Job: "a", Phase: PhaseSteps, Step: 2, StepName: "Slow *** of ***", Steps: 2, Status: "success", Started: start}
 		if during != want {
 			t.Errorf("during: %+v, want %+v", during, want)
 		}

@@ -39,6 +39,7 @@ func (j *Job) Snapshot() Snapshot {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	s := j.now
+	s.StepName = j.masker.Mask(s.StepName) // the step may have named secrets since it began
 	s.Rows, s.Stopping = j.trace.Rows(), stopping
 	if s.Status == "" {
 		s.Status = string(status)
