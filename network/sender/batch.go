@@ -55,6 +55,7 @@ func (j *job) nextBatch() (batch, error) {
 // collect reads rows from the spool.
 func (j *job) collect(b *batch) error {
 	bytes := 0
+	var rows spool.Rows
 	var inner error
 	err := j.read(j.cursor.offset, func(rec spool.Record) bool {
 		if rec.Offset >= j.tail.offset || rec.Kind == spool.KindEnd {
@@ -70,7 +71,7 @@ func (j *job) collect(b *batch) error {
 				return false
 			}
 			var row *runnerv1.LogRow
-			if row, inner = j.row(rec, b.end.rows); inner != nil {
+			if row, inner = j.row(&rows, rec, b.end.rows); inner != nil {
 				return false
 			}
 			b.rows = append(b.rows, row)
@@ -86,11 +87,11 @@ func (j *job) collect(b *batch) error {
 	return err
 }
 
-func (j *job) row(rec spool.Record, ordinal int64) (*runnerv1.LogRow, error) {
+func (j *job) row(rows *spool.Rows, rec spool.Record, ordinal int64) (*runnerv1.LogRow, error) {
 	if ordinal == j.refused {
 		return textRow("##[warning]A row of the log is left out here: the server refused it."), nil
 	}
-	return rec.Row()
+	return rows.Decode(rec)
 }
 
 // fill makes rows in place of those that the server had acknowledged and then

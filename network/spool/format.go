@@ -74,11 +74,8 @@ type End struct {
 
 // Row decodes a KindRow record.
 func (r Record) Row() (*runnerv1.LogRow, error) {
-	if row := decodeRow(r.Data); row != nil {
-		return row, nil
-	}
-	row := new(runnerv1.LogRow)
-	return row, r.unmarshal(row)
+	one := Rows{free: make([]rowMemory, 1)}
+	return one.Decode(r)
 }
 
 // State decodes a KindState record.

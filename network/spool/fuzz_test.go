@@ -92,10 +92,11 @@ func FuzzDecodeRow(f *testing.F) {
 	f.Add(appendRow(nil, time.Unix(0, 0), "\xff"))
 	f.Add([]byte{10, 2, 8, 1, 10, 2, 8, 1})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		got := decodeRow(data)
-		if got == nil {
+		var memory rowMemory
+		if !decodeRow(data, &memory) {
 			return
 		}
+		got := &memory.row
 		want := new(runnerv1.LogRow)
 		if err := proto.Unmarshal(data, want); err != nil {
 			t.Fatalf("%v, but by hand %v", err, got)
@@ -109,8 +110,9 @@ func FuzzDecodeRow(f *testing.F) {
 func TestRowsAsTheyAreWrittenAreDecodedByHand(t *testing.T) {
 	for _, content := range []string{"", "x", strings.Repeat("ä", MaxRow/2)} {
 		for _, at := range []time.Time{noon, time.Unix(0, 0), time.Unix(5, 0), time.Unix(0, 7), {}} {
-			got := decodeRow(appendRow(nil, at, content))
-			if got == nil || got.Content != content || !got.Time.AsTime().Equal(at) {
+			var memory rowMemory
+			ok, got := decodeRow(appendRow(nil, at, content), &memory), &memory.row
+			if !ok || got.Content != content || !got.Time.AsTime().Equal(at) {
 				t.Errorf("%v %.10q: %v", at, content, got)
 			}
 		}
