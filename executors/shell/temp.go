@@ -77,10 +77,13 @@ func (e *Executor) exchangeTemp(root *os.Root) (*os.Root, error) {
 }
 
 func (e *Executor) writeTemp(root *os.Root, name string, data []byte) error {
-	if err := e.makeParents(root, name); err != nil {
-		return err
-	}
 	file, err := e.createNew(root, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := e.makeParents(root, name); err != nil {
+			return err
+		}
+		file, err = e.createNew(root, name)
+	}
 	if errors.Is(err, fs.ErrExist) {
 		if err := root.RemoveAll(name); err != nil {
 			return err
@@ -149,6 +152,9 @@ func (e *Executor) readTemp(root *os.Root, name string, limit int64) ([]byte, er
 	}
 	if !looked.Mode().IsRegular() {
 		return nil, fmt.Errorf("it is %s, not a regular file", kind(looked.Mode()))
+	}
+	if looked.Size() == 0 {
+		return nil, nil // as most files are that steps may hand back
 	}
 	file, err := root.OpenFile(name, os.O_RDONLY|notBlocking, 0)
 	if err != nil {

@@ -29,7 +29,12 @@ const root int32 = 0
 type span struct{ start, end int }
 
 func newMatcher(patterns map[string]bool) *matcher {
-	m := &matcher{nodes: make([]node, 1, len(patterns)*32+1)}
+	size := 0
+	for p := range patterns {
+		size += len(p)
+	}
+	// Forms of a value have beginnings in common.
+	m := &matcher{nodes: make([]node, 1, size/2+1)}
 	for p := range patterns {
 		m.insert(p)
 	}

@@ -19,11 +19,19 @@ type Mount struct {
 
 // List gives everything that is mounted, in the order in which it was mounted.
 func List() ([]Mount, error) {
+	text, err := read()
+	if err != nil {
+		return nil, err
+	}
+	return parse(text), nil
+}
+
+func read() (string, error) {
 	data, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
-		return nil, fmt.Errorf("list what is mounted: %w", err)
+		return "", fmt.Errorf("list what is mounted: %w", err)
 	}
-	return parse(string(data)), nil
+	return string(data), nil
 }
 
 // Below gives the mount points at or below dir, in the order in which they were
@@ -33,12 +41,12 @@ func Below(dir string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := List()
-	if err != nil {
-		return nil, err
+	text, err := read()
+	if err != nil || !strings.Contains(text, escape(dir)) {
+		return nil, err // nearly always nothing is, and there may be many mounts
 	}
 	var points []string
-	for _, m := range list {
+	for _, m := range parse(text) {
 		if rel, err := filepath.Rel(dir, m.Point); err == nil && filepath.IsLocal(rel) {
 			points = append(points, m.Point)
 		}
@@ -68,6 +76,11 @@ func parse(text string) []Mount {
 		list = append(list, Mount{Root: unescape(fields[3]), Point: unescape(fields[4]), Type: rest[0]})
 	}
 	return list
+}
+
+// escape is the other way of unescape.
+func escape(path string) string {
+	return strings.NewReplacer(" ", `\040`, "\t", `\011`, "\n", `\012`, `\`, `\134`).Replace(path)
 }
 
 // unescape decodes the octal escapes of blanks and backslashes.

@@ -42,16 +42,17 @@ func TestAMountIsFoundAndDetached(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	point := filepath.Join(dir, "a point")
+	point := filepath.Join(dir, "a \\ point\t")
 	if err := os.Mkdir(point, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	if err := unix.Mount("none", point, "tmpfs", 0, "size=64k"); err != nil {
 		t.Skipf("cannot mount here: %v", err)
 	}
-	points, err := Below(dir)
-	if err != nil || !slices.Equal(points, []string{point}) {
-		t.Errorf("%q, %v", points, err)
+	for _, at := range []string{dir, point} {
+		if points, err := Below(at); err != nil || !slices.Equal(points, []string{point}) {
+			t.Errorf("below %q: %q, %v", at, points, err)
+		}
 	}
 	if err := Detach(point); err != nil {
 		t.Fatal(err)

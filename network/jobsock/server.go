@@ -13,6 +13,7 @@ import (
 
 const (
 	wakeGap      = 250 * time.Millisecond
+	urgentGap    = 20 * time.Millisecond
 	writeTimeout = 5 * time.Second
 )
 
@@ -43,8 +44,8 @@ func Listen(path string, handler Handler) (*Server, error) {
 // Path is where the socket is.
 func (s *Server) Path() string { return s.listener.Path() }
 
-// Wake tells every connected supervisor to look at the spool: at once when
-// urgent, else within 250 ms together with other wakes. It never blocks.
+// Wake tells every connected supervisor to look at the spool: within 20 ms when
+// urgent, else within 250 ms, together with other wakes. It never blocks.
 func (s *Server) Wake(urgent bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -186,7 +187,8 @@ func (c *serverConn) wake(urgent bool) {
 	}
 }
 
-// sendWakes sends urgent wakes as they come and the others with a gap.
+// sendWakes sends urgent wakes as they come, the others with a gap, and of
+// urgent ones in a burst few.
 func (c *serverConn) sendWakes() {
 	defer c.end()
 	var last time.Time
@@ -196,17 +198,27 @@ func (c *serverConn) sendWakes() {
 			return
 		case <-c.now:
 		case <-c.soon:
-			gap := time.NewTimer(wakeGap - time.Since(last))
-			select {
-			case <-c.closed:
-			case <-c.now:
-			case <-gap.C:
-			}
-			gap.Stop()
+			c.rest(time.Until(last.Add(wakeGap)), c.now)
 		}
+		c.rest(time.Until(last.Add(urgentGap)), nil)
 		last = time.Now()
 		if err := c.send(message{Command: eventWake}); err != nil {
 			return
 		}
+	}
+}
+
+// rest lets some time pass, unless cut or the end of the connection comes
+// first.
+func (c *serverConn) rest(d time.Duration, cut <-chan struct{}) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-c.closed:
+	case <-cut:
+	case <-timer.C:
 	}
 }
