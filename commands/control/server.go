@@ -95,7 +95,8 @@ func removeLeft(path string) error {
 	return nil
 }
 
-// Close ends all conversations, removes the socket and waits for the handlers.
+// Close ends all conversations, removes the socket and waits for the handlers:
+// a question that is being answered gets its answer.
 func (s *Server) Close() error {
 	s.mu.Lock()
 	if s.closed {
@@ -105,7 +106,7 @@ func (s *Server) Close() error {
 	s.closed = true
 	s.cancel()
 	for conn := range s.conns {
-		_ = conn.Close()
+		_ = conn.SetReadDeadline(time.Unix(1, 0))
 	}
 	s.mu.Unlock()
 	err := s.listener.Close()
@@ -161,7 +162,7 @@ func (s *Server) serve(conn net.Conn) {
 	lines := bufio.NewScanner(conn)
 	lines.Buffer(nil, maxQuestion)
 	for {
-		if err := conn.SetReadDeadline(time.Now().Add(idleTimeout)); err != nil {
+		if !s.awaitQuestion(conn) {
 			return
 		}
 		if !lines.Scan() {
@@ -179,6 +180,14 @@ func (s *Server) serve(conn net.Conn) {
 			return
 		}
 	}
+}
+
+// awaitQuestion sets how long a conversation may be silent; false when it is
+// over.
+func (s *Server) awaitQuestion(conn net.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.closed && conn.SetReadDeadline(time.Now().Add(idleTimeout)) == nil
 }
 
 func send(conn net.Conn, m message) error {
