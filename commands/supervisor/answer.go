@@ -182,7 +182,7 @@ func (f *feeder) requeueRunner(r *registration, now time.Time) {
 
 // dueAt sets the next turn; delay is the wait that it comes from.
 func (f *feeder) dueAt(r *registration, at time.Time, delay time.Duration) {
-	r.due, r.delay = at, delay
+	r.due, r.delay = later(at, r.brakeUntil), delay
 }
 
 // dueAfterEmpty counts the interval from the start of the poll: a server that

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -49,10 +50,21 @@ type started struct {
 	choice Choice
 }
 
-func (ev started) apply(*feeder, time.Time) { ev.job.choice = ev.choice }
+func (ev started) apply(*feeder, time.Time) {
+	ev.job.choice = ev.choice
+	ev.job.registration.release()
+}
 
 // ended tells the feeder that a job's slot is free. The worker is idle again.
-type ended struct{ job *job }
+type ended struct {
+	job *job
+	// unstarted says that something of this machine, not of the task, kept the
+	// job from being started.
+	unstarted bool
+}
+
+// payloadError is a fault of a task: others may be started.
+type payloadError struct{ error }
 
 func (ev ended) apply(f *feeder, now time.Time) {
 	r := ev.job.registration
@@ -64,9 +76,12 @@ func (ev ended) apply(f *feeder, now time.Time) {
 	f.lastEnd = now
 	r.jobs--
 	f.metrics.running(r.name(), f.jobsOf(r))
+	if ev.unstarted {
+		f.brake(r, now)
+	}
 	// Its limit may have kept it from polling. One that waits for a turn keeps
 	// its place.
-	if r.inReady == 0 {
+	if r.inReady == 0 || ev.unstarted {
 		f.settle(r, now)
 	}
 }
@@ -79,9 +94,10 @@ func (s *Supervisor) processJob(j *job) ended {
 	began := time.Now()
 	build := j.build
 	if build == nil {
-		if build = s.startBuild(j); build == nil {
+		var unstarted bool
+		if build, unstarted = s.startBuild(j); build == nil {
 			s.metrics.job(j.entry.runner.Name, runnerv1.Result_RESULT_FAILURE, time.Since(began))
-			return ended{j}
+			return ended{job: j, unstarted: unstarted}
 		}
 	}
 	s.watchBuild(j, build)
@@ -90,11 +106,12 @@ func (s *Supervisor) processJob(j *job) ended {
 	s.metrics.job(j.entry.runner.Name, result, time.Since(began))
 	elapsed := time.Since(began)
 	log.WithFields(logrus.Fields{"result": ResultName(result), "duration": elapsed.Seconds()}).Infof("Job ended after %s.", elapsed.Round(time.Millisecond))
-	return ended{j}
+	return ended{job: j}
 }
 
-// startBuild gives nil after a refusal, which it has reported.
-func (s *Supervisor) startBuild(j *job) Build {
+// startBuild gives nil after a refusal, which it has reported; unstarted is as
+// in ended.
+func (s *Supervisor) startBuild(j *job) (started Build, unstarted bool) {
 	log := s.logFor(j.entry).WithField("task", j.task.GetId())
 	choice := Choice{Executor: j.entry.labels.fallback}
 	if j.refuse == "" {
@@ -104,8 +121,9 @@ func (s *Supervisor) startBuild(j *job) Build {
 			return err
 		})
 		if err == nil {
-			return build
+			return build, false
 		}
+		unstarted = !errors.As(err, new(payloadError))
 		j.refuse = fmt.Sprintf("The runner could not start this job: %v", err)
 		s.metrics.failure("start")
 	}
@@ -114,14 +132,14 @@ func (s *Supervisor) startBuild(j *job) Build {
 	if err != nil {
 		log.WithError(err).Error("That cannot be reported now; a claim on disk is closed at the next start.")
 	}
-	return nil
+	return nil, unstarted
 }
 
 func (s *Supervisor) tryStart(j *job) (Build, Choice, error) {
 	names, err := runsOn(j.task)
 	choice := j.entry.labels.choose(names)
 	if err != nil {
-		return nil, choice, err
+		return nil, choice, payloadError{err}
 	}
 	if _, ok := j.held[choice.Executor]; !ok {
 		// No label of the registration names it, or one that was not declared.

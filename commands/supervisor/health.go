@@ -140,6 +140,18 @@ func (f *feeder) noRoom(rep report) {
 	log.Warn("Registrations are not polled until the executor has room again.")
 }
 
+// brake makes a registration wait after a job that could not be started: else
+// a machine that cannot start any would fail all the jobs there are.
+func (f *feeder) brake(r *registration, now time.Time) {
+	if r.brake == nil {
+		r.brake = backoff.New(retryMin, retryMax, jitter, f.rand)
+		f.logFor(r.entry).Warnf("Registration is polled less, at last every %s, until a job of it can be started.", retryMax)
+	}
+	wait := r.brake.Next()
+	r.brakeUntil = now.Add(wait)
+	f.dueAt(r, later(r.due, now), wait)
+}
+
 // faulty notes something of our own that keeps a registration from polling.
 func (f *feeder) faulty(rep report, r *registration) {
 	log := f.logFor(r.entry).WithError(rep.err)

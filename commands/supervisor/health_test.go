@@ -3,10 +3,12 @@ package supervisor
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	runnerv1 "gitea.dev/actions-proto-go/runner/v1"
 	"github.com/sirupsen/logrus"
 
 	"multirunner/common"
@@ -231,6 +233,43 @@ func TestATaskThatCannotBeKeptOrStartedIsReported(t *testing.T) {
 			t.Error("the next task was not started")
 		}
 		w.end(StopDrain)
+	})
+}
+
+// Else a machine that is out of processes fails all the jobs there are.
+func TestARegistrationWhoseJobsDoNotStartIsPolledLess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 58)
+		w.config.Concurrent = 4
+		w.duration = func(*runnerv1.Task) time.Duration { return time.Second }
+		s := w.server("one.example")
+		w.register(s, "a")
+		var broken atomic.Bool
+		broken.Store(true)
+		w.startErr = func(*runnerv1.Task) error {
+			if broken.Load() {
+				return errors.New("resource temporarily unavailable")
+			}
+			return nil
+		}
+		w.run()
+		s.submit("uuid-a", 1000)
+		time.Sleep(5 * time.Minute)
+		w.mu.Lock()
+		failed := len(w.failed)
+		w.mu.Unlock()
+		broken.Store(false)
+		if failed < 5 || failed > 30 {
+			t.Errorf("%d jobs failed in 5 minutes", failed)
+		}
+		time.Sleep(3 * time.Minute)
+		w.mu.Lock()
+		started := len(w.started)
+		w.mu.Unlock()
+		if started < 200 {
+			t.Errorf("%d jobs started in the 3 minutes after", started)
+		}
+		w.end(StopCancelJobs)
 	})
 }
 

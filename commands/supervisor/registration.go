@@ -102,6 +102,8 @@ type registration struct {
 	complained bool             // about it, in the log, since it was well
 	retry      *backoff.Backoff // nil: the last answer was no error
 	retryDelay time.Duration
+	brake      *backoff.Backoff // nil: the last job could be started
+	brakeUntil time.Time
 	outcome    string // of the last poll, for people
 	outcomeAt  time.Time
 
@@ -157,6 +159,9 @@ func (r *registration) versionToSend(now time.Time) int64 {
 	}
 	return r.version
 }
+
+// release ends what feeder.brake does.
+func (r *registration) release() { r.brake, r.brakeUntil = nil, time.Time{} }
 
 // forgetVersion makes the next poll look for work whatever the server's
 // version is.

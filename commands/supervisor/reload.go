@@ -214,6 +214,7 @@ func (f *feeder) change(r *registration, en *entry, now time.Time) {
 	r.empties = 0
 	r.forgetVersion()
 	r.retry, r.retryDelay = nil, 0
+	r.release()
 	f.retrying.remove(r)
 	f.dueAt(r, now, 0)
 	f.complain(r)
