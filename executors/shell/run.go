@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 
 	"multirunner/common"
 	"multirunner/helpers/process"
@@ -31,7 +33,7 @@ func (e *Executor) Run(ctx context.Context, cmd *common.Command) (common.ExitSta
 		User: e.user,
 	})
 	if err != nil {
-		return common.ExitStatus{}, fmt.Errorf("run %s: %w", cmd.Path, e.whyNot(err, cmd.Dir))
+		return common.ExitStatus{}, fmt.Errorf("run %s: %w", cmd.Path, e.whyNot(err, cmd))
 	}
 	status := command.Wait(ctx, process.Escalation{
 		Graceful: e.spec.Shell.GracefulKillTimeout.Std(),
@@ -43,11 +45,27 @@ func (e *Executor) Run(ctx context.Context, cmd *common.Command) (common.ExitSta
 }
 
 // whyNot says more about a command that could not be started.
-func (e *Executor) whyNot(err error, dir string) error {
-	if _, statErr := os.Stat(e.directory(dir)); errors.Is(statErr, fs.ErrNotExist) {
-		return fmt.Errorf("working directory %s does not exist: %w", dir, err)
+func (e *Executor) whyNot(err error, cmd *common.Command) error {
+	if _, statErr := os.Stat(e.directory(cmd.Dir)); errors.Is(statErr, fs.ErrNotExist) {
+		return fmt.Errorf("working directory %s does not exist: %w", cmd.Dir, err)
 	}
-	return e.explain(err, dir)
+	if errors.Is(err, syscall.E2BIG) {
+		return fmt.Errorf("%w: %s: hand over large values in files", err, sizes(cmd.Env))
+	}
+	return e.explain(err, cmd.Dir)
+}
+
+// sizes tells how large an environment is and what makes it so.
+func sizes(env []string) string {
+	total, largest := 0, ""
+	for _, kv := range env {
+		total += len(kv) + 1
+		if len(kv) > len(largest) {
+			largest = kv
+		}
+	}
+	name, _, _ := strings.Cut(largest, "=")
+	return fmt.Sprintf("the environment has %d bytes, %d of them in %s", total, len(largest), name)
 }
 
 func killsAtOnce(cause error) bool { return errors.Is(cause, common.ErrKill) }

@@ -4,9 +4,11 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 
+	"multirunner/common"
 	"multirunner/executors/contract"
 	"multirunner/helpers/process"
 )
@@ -72,5 +74,14 @@ func TestNothingIsGivenAwayButADirectory(t *testing.T) {
 	info, err := root.Stat("file")
 	if err != nil || info.Sys().(*syscall.Stat_t).Uid != 0 {
 		t.Errorf("the file has another owner: %v, %v", info, err)
+	}
+}
+
+func TestAnEnvironmentThatIsTooLargeIsToldFrom(t *testing.T) {
+	e, _ := prepared(t, newSpec(t))
+	env := append(e.BaseEnv(), "BIG="+strings.Repeat("x", 300_000), "SMALL=1")
+	_, err := e.Run(t.Context(), &common.Command{Path: "sh", Args: []string{"-c", "exit 0"}, Env: env})
+	if err == nil || !strings.Contains(err.Error(), "300004 of them in BIG") || len(err.Error()) > 500 {
+		t.Errorf("the error is %.600v", err)
 	}
 }
