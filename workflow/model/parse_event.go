@@ -49,7 +49,38 @@ func (p *parser) event(f field) Event {
 	for _, input := range p.want(config.Get("inputs"), mapping).fields() {
 		e.Inputs = append(e.Inputs, p.input(f.key, input))
 	}
+	if f.key == eventCall {
+		for _, secret := range p.want(config.Get("secrets"), mapping).fields() {
+			e.Secrets = append(e.Secrets, p.callSecret(secret))
+		}
+		for _, output := range p.want(config.Get("outputs"), mapping).fields() {
+			e.Outputs = append(e.Outputs, p.callOutput(output))
+		}
+	}
 	return e
+}
+
+func (p *parser) callSecret(f field) CallSecret {
+	v := p.want(f.value, mapping)
+	p.unknown(v, callSecretKeys)
+	s := CallSecret{Name: f.key, Description: p.want(v.Get("description"), scalar).Text(), Line: f.line}
+	s.Required, _ = p.bool(v.Get("required")).EvalBool(expression.Scope{}, false)
+	return s
+}
+
+func (p *parser) callOutput(f field) CallOutput {
+	v := p.want(f.value, mapping)
+	unknown := p.unknown(v, callOutputKeys)
+	o := CallOutput{
+		Name: f.key, Description: p.want(v.Get("description"), scalar).Text(), Value: p.want(v.Get("value"), scalar), Line: f.line,
+	}
+	if o.Value.IsZero() {
+		e := f.value.Errorf(`has no "value", so it is always empty%s`, meant("value", unknown))
+		e.Line = f.line
+		p.warn(e)
+	}
+	p.expressions(o.Value)
+	return o
 }
 
 func (p *parser) input(event string, f field) Input {

@@ -1,6 +1,9 @@
 package model
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 func (p *parser) job(f field) *Job {
 	v := Value{node: f.value.node, at: &place{file: p.file, job: f.key}}
@@ -33,9 +36,10 @@ func (p *parser) job(f field) *Job {
 	j.Needs = p.texts(j.needs)
 	j.Defaults = p.defaults(v.Get("defaults"))
 	j.Strategy = p.strategy(v.Get("strategy"))
-	j.Uses = p.want(v.Get("uses"), scalar).Text()
+	j.uses = p.want(v.Get("uses"), scalar)
+	j.Uses = j.uses.Text()
 	j.With = p.want(v.Get("with"), mapping|expr)
-	j.Secrets = p.want(v.Get("secrets"), scalar|mapping)
+	j.Secrets = p.callSecrets(v.Get("secrets"))
 	j.Steps = p.steps(j.ID, v.Get("steps"))
 	p.jobWork(j, v, unknown)
 	for _, part := range v.fields() {
@@ -60,6 +64,11 @@ func (p *parser) jobWork(j *Job, v Value, unknown []string) {
 	case j.Uses != "" && !written.IsNull():
 		p.faultError(missing(`has both "uses" and "steps", a job has one of them`))
 	case j.Uses != "":
+		for _, f := range v.fields() {
+			if slices.Contains(jobKeys, f.key) && !slices.Contains(callJobKeys, f.key) {
+				p.warn(f.value.Errorf("means nothing in a job that calls a workflow: set it in the jobs of that workflow"))
+			}
+		}
 	case written.IsNull():
 		p.faultError(missing(`has neither "steps" nor "uses": there is nothing to run%s`, meant("steps", unknown)))
 	case written.IsList() && len(j.Steps) == 0:
@@ -68,6 +77,16 @@ func (p *parser) jobWork(j *Job, v Value, unknown []string) {
 		// Gitea hands such a job to a runner without labels.
 		p.warn(missing(`has no "runs-on"%s`, meant("runs-on", unknown)))
 	}
+}
+
+// callSecrets holds that secrets are mapped one by one, or all handed on.
+func (p *parser) callSecrets(v Value) Value {
+	v = p.want(v, scalar|mapping)
+	if v.IsScalar() && v.Text() != inherit {
+		p.fault(v, "must be a mapping of secrets, or %s, not %q", inherit, excerpt(v.Text()))
+		return Value{}
+	}
+	return v
 }
 
 // isName knows what GitHub takes for ids.

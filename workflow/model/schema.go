@@ -30,6 +30,11 @@ var (
 	callKeys      = []string{"inputs", "outputs", "secrets"}
 	dispatchKeys  = []string{"inputs"}
 	inputKeys     = []string{"description", "deprecationMessage", "required", "default", "type", "options"}
+
+	// What a job that calls a workflow may have.
+	callJobKeys    = []string{"name", "uses", "with", "secrets", "strategy", "needs", "if", "concurrency", "permissions"}
+	callSecretKeys = []string{"description", "required"}
+	callOutputKeys = []string{"description", "value"}
 )
 
 // maxFaults is how many faults and how many warnings a workflow is told.

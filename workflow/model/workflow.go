@@ -52,8 +52,27 @@ func (w *Workflow) Event(name string) *Event {
 type Event struct {
 	Name   string
 	Inputs []Input // of workflow_dispatch and workflow_call, in file order
-	Config Value   // what stands below the name, absent for most
-	Line   int
+	// Secrets and Outputs are those of workflow_call, in file order.
+	Secrets []CallSecret
+	Outputs []CallOutput
+	Config  Value // what stands below the name, absent for most
+	Line    int
+}
+
+// CallSecret is a secret that a workflow wants of those that call it.
+type CallSecret struct {
+	Name        string
+	Description string
+	Required    bool
+	Line        int
+}
+
+// CallOutput is an output that a workflow has for those that call it.
+type CallOutput struct {
+	Name        string
+	Description string
+	Value       Value
+	Line        int
 }
 
 // InputType is the declared type of an input.
@@ -101,10 +120,11 @@ type Job struct {
 	Steps           []*Step
 	Uses            string // a reusable workflow; such a job has no steps
 	With            Value
-	Secrets         Value
+	Secrets         Value // a mapping, or the text "inherit"
 	Line            int
 
 	file  string
+	uses  Value
 	needs Value
 	node  *yaml.Node
 }
