@@ -169,7 +169,7 @@ func (r *runVerb) follow(ctx context.Context, file *configfile.File, hup <-chan 
 		case <-ctx.Done():
 			return
 		case <-hup:
-			changes.changed() // that it has is told once
+			changes.told() // once, also when it cannot be used
 			source = "SIGHUP"
 		case <-changes.look():
 			if !changes.changed() {

@@ -12,14 +12,20 @@ import (
 	"multirunner/commands/supervisor"
 )
 
-// changeLook is how often the configuration file is looked at.
-const changeLook = 3 * time.Second
+const (
+	// changeLook is how often the configuration file is looked at, and
+	// changeSettle how long it must be the same to count as written: half of one
+	// may be a whole file with fewer registrations.
+	changeLook   = 3 * time.Second
+	changeSettle = 500 * time.Millisecond
+)
 
 // changeWatch tells when the configuration file has changed, by its content: a
 // time of change misses edits within its granularity and restored backups.
 type changeWatch struct {
 	path   string
 	hash   string
+	seen   string // at the last look, when it was another one
 	ticker *time.Ticker
 }
 
@@ -29,15 +35,36 @@ func newChangeWatch(file *configfile.File) *changeWatch {
 
 func (w *changeWatch) look() <-chan time.Time { return w.ticker.C }
 
-// changed tells whether the file is another one than at the last call or load.
-// A file that is missing for a moment, as editors do, has not changed.
+// changed tells whether the file is another one than at the last change or
+// load, and the same as at the last look. A file that is missing for a moment,
+// as editors do, has not changed.
 func (w *changeWatch) changed() bool {
 	hash, err := configfile.Hash(w.path)
-	if err != nil || hash == w.hash {
+	switch {
+	case err != nil || hash == w.hash:
+		w.settle("", changeLook)
+		return false
+	case hash != w.seen:
+		w.settle(hash, changeSettle)
 		return false
 	}
+	w.settle("", changeLook)
 	w.hash = hash
 	return true
+}
+
+func (w *changeWatch) settle(seen string, next time.Duration) {
+	if w.seen != seen {
+		w.seen = seen
+		w.ticker.Reset(next)
+	}
+}
+
+// told makes the file as it is now no change any more.
+func (w *changeWatch) told() {
+	if hash, err := configfile.Hash(w.path); err == nil {
+		w.hash = hash
+	}
 }
 
 func (w *changeWatch) loaded(file *configfile.File) { w.hash = file.Hash }
