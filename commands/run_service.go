@@ -47,6 +47,9 @@ func pulseLine(p supervisor.Pulse) string {
 	if n := p.Registrations[supervisor.HealthFailing] + p.Registrations[supervisor.HealthUnregistered] + p.Registrations[supervisor.HealthMisconfigured]; n > 0 {
 		line += fmt.Sprintf(", %d in trouble", n)
 	}
+	if p.Paused > 0 {
+		line += fmt.Sprintf(", %d paused", p.Paused)
+	}
 	if p.Phase != supervisor.Running {
 		line = p.Phase.String() + ": " + line
 	}

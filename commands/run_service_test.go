@@ -15,6 +15,7 @@ func TestPulseLine(t *testing.T) {
 	}{
 		{supervisor.Pulse{}, "0 jobs; 0 registrations"},
 		{supervisor.Pulse{Running: 1, Registrations: map[supervisor.Health]int{supervisor.HealthWell: 3}}, "1 job; 3 registrations"},
+		{supervisor.Pulse{Paused: 2, Registrations: map[supervisor.Health]int{supervisor.HealthWell: 3}}, "0 jobs; 3 registrations, 2 paused"},
 		{supervisor.Pulse{Running: 2, Phase: supervisor.Draining, Registrations: map[supervisor.Health]int{
 			supervisor.HealthWell: 1, supervisor.HealthFailing: 1, supervisor.HealthUnregistered: 1, supervisor.HealthNew: 1,
 		}}, "draining: 2 jobs; 4 registrations, 2 in trouble"},

@@ -17,6 +17,7 @@ type registration struct {
 	Health         supervisor.Health `json:"health"`
 	Reason         string            `json:"reason,omitempty"`
 	Removed        bool              `json:"removed,omitempty"`
+	Paused         bool              `json:"paused,omitempty"`
 	NextPoll       *time.Time        `json:"next_poll"` // null: it polls now, waits for a turn, or does not poll
 	Polling        bool              `json:"polling"`
 	WaitsForTurn   bool              `json:"waits_for_turn"`
@@ -36,7 +37,7 @@ type missingLabel struct {
 
 func newRegistration(r supervisor.RegistrationStatus) registration {
 	view := registration{
-		Name: r.Name, URL: r.URL, UUID: r.UUID, Health: r.Health, Reason: r.Reason, Removed: r.Removed,
+		Name: r.Name, URL: r.URL, UUID: r.UUID, Health: r.Health, Reason: r.Reason, Removed: r.Removed, Paused: r.Paused,
 		NextPoll: orNull(r.NextPoll), Polling: r.Polling, WaitsForTurn: r.Ready, BackoffSeconds: r.Backoff.Seconds(),
 		LastOutcome: r.LastOutcome, LastPoll: orNull(r.LastPoll), Running: r.Running, Limit: r.Limit,
 		Labels: r.Declared,

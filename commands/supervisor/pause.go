@@ -7,6 +7,9 @@ import (
 	"multirunner/common"
 )
 
+// fewNames is how many registrations the log names one by one.
+const fewNames = 10
+
 // SetPaused makes these the registrations that are not polled, and no others,
 // whether they are in the configuration or come into it later. When it
 // returns, none of them begins another poll; polls in flight end as they do,
@@ -48,7 +51,7 @@ type pause struct {
 func (ev pause) apply(f *feeder, now time.Time) {
 	defer close(ev.applied)
 	f.paused = ev.ids
-	var resumed []*registration
+	var paused, resumed, soon []*registration
 	for id, r := range f.registrations {
 		if r.paused == f.paused[id] {
 			continue
@@ -56,17 +59,30 @@ func (ev pause) apply(f *feeder, now time.Time) {
 		r.paused = f.paused[id]
 		switch {
 		case r.paused:
-			f.logFor(r.entry).WithField("jobs", r.jobs).Info("Registration is paused: it is not polled; its jobs go on.")
-			f.settle(r, now)
+			paused = append(paused, r)
 		case r.retry == nil && r.health != HealthUnregistered:
-			f.logFor(r.entry).Info("Registration is resumed.")
-			resumed = append(resumed, r)
+			resumed, soon = append(resumed, r), append(soon, r)
+			continue
 		default: // one that waits after an error has a reason to
-			f.logFor(r.entry).Info("Registration is resumed.")
-			f.settle(r, now)
+			resumed = append(resumed, r)
 		}
+		f.settle(r, now)
 	}
-	f.resume(resumed, now)
+	f.resume(soon, now)
+	f.tellChange(paused, "paused: not polled; jobs go on.")
+	f.tellChange(resumed, "resumed.")
+}
+
+// tellChange logs what has become of registrations, each by name if they are
+// few.
+func (f *feeder) tellChange(changed []*registration, what string) {
+	if len(changed) > fewNames {
+		f.log.WithField("registrations", len(changed)).Infof("Registrations are %s", what)
+		return
+	}
+	for _, r := range changed {
+		f.logFor(r.entry).Infof("Registration is %s", what)
+	}
 }
 
 // resume gives registrations a turn: a single one at once, many not all at the

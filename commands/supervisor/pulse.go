@@ -16,6 +16,7 @@ type Pulse struct {
 	Phase         Phase
 	Running       int            // jobs, waiting ones included
 	Registrations map[Health]int // in the configuration, by health
+	Paused        int            // of these
 	LastJob       time.Time      // when one came or ended; zero: none since the start
 }
 
@@ -48,6 +49,9 @@ func (ev pulse) apply(f *feeder, _ time.Time) {
 		p.LastJob = later(p.LastJob, r.lastJob)
 		if !r.removed {
 			p.Registrations[r.health]++
+			if r.paused {
+				p.Paused++
+			}
 		}
 	}
 	ev <- p
