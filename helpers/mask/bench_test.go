@@ -101,3 +101,14 @@ func BenchmarkAddAndBuild(b *testing.B) {
 		manySecrets(20)
 	}
 }
+
+// A step that masks what it finds and goes on to print, beside a large secret.
+func BenchmarkSecretsThatComeOneByOne(b *testing.B) {
+	for b.Loop() {
+		m := manySecrets(40)
+		for i := range 100 {
+			m.Add(fmt.Sprintf("found-%08x", i*104729))
+			m.Mask("and goes on")
+		}
+	}
+}

@@ -45,23 +45,36 @@ func FuzzMask(f *testing.F) {
 		if len(a)+len(b)+len(c) > 300 || len(text) > 2000 {
 			return
 		}
-		m := withSecrets(a, b, c)
 		// Spell the secrets into the text, which random bytes rarely do.
 		text = strings.NewReplacer("1", a, "2", b, "3", c).Replace(text)
-		want := naive(m.patterns, text)
-		if got := m.Mask(text); got != want {
-			t.Fatalf("secrets %q %q %q, text %q: got %q, want %q", a, b, c, text, got, want)
-		}
-		if m.Contains(text) != (want != text) {
-			t.Fatalf("secrets %q %q %q, text %q: Contains is %t", a, b, c, text, m.Contains(text))
-		}
-		if m.Contains(want) && m.Mask(want) == want {
-			t.Fatalf("Contains says that %q changes", want)
-		}
-		if got := streamed(m, cut(text, cuts)...); got != want {
-			t.Fatalf("secrets %q %q %q, text %q in pieces %q: got %q, want %q", a, b, c, text, cut(text, cuts), got, want)
+		for _, m := range []*Masker{withSecrets(a, b, c), layered(a, b, c)} {
+			want := naive(m.patterns, text)
+			if got := m.Mask(text); got != want {
+				t.Fatalf("secrets %q %q %q, text %q: got %q, want %q", a, b, c, text, got, want)
+			}
+			if m.Contains(text) != (want != text) {
+				t.Fatalf("secrets %q %q %q, text %q: Contains is %t", a, b, c, text, m.Contains(text))
+			}
+			if m.Contains(want) && m.Mask(want) == want {
+				t.Fatalf("Contains says that %q changes", want)
+			}
+			if got := streamed(m, cut(text, cuts)...); got != want {
+				t.Fatalf("secrets %q %q %q, text %q in pieces %q: got %q, want %q", a, b, c, text, cut(text, cuts), got, want)
+			}
 		}
 	})
+}
+
+// layered gives a masker in which each secret is a layer of its own.
+func layered(secrets ...string) *Masker {
+	m := New()
+	for _, s := range secrets {
+		m.Add(s)
+		m.layers = append(m.layers, layer{matcher: newMatcher(m.added, 0)})
+		m.added = nil
+	}
+	m.current.Store(&m.layers)
+	return m
 }
 
 // cut cuts a text into pieces of the given lengths, over and over.

@@ -4,6 +4,7 @@
 package mask
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,7 +18,17 @@ const Stars = "***"
 type Masker struct {
 	mu       sync.Mutex
 	patterns map[string]bool
-	current  atomic.Pointer[matcher] // nil when patterns has changed
+	added    []string // patterns that no layer has yet
+	layers   []layer
+	current  atomic.Pointer[[]layer] // nil when there are patterns in added
+}
+
+// layer is some of the patterns. Secrets that come late make layers of their
+// own, so that the matcher for all those before is not built again each time.
+type layer struct {
+	patterns []string
+	size     int // bytes of patterns
+	matcher  *matcher
 }
 
 // New gives a masker that knows no secret.
@@ -39,6 +50,7 @@ func (m *Masker) Add(value string) {
 			m.patterns = make(map[string]bool)
 		}
 		m.patterns[form] = true
+		m.added = append(m.added, form)
 		changed = true
 	}
 	if changed {
@@ -50,7 +62,11 @@ func (m *Masker) Add(value string) {
 // overlap or touch give one Stars. A text without secrets comes back as it is,
 // without an allocation.
 func (m *Masker) Mask(text string) string {
-	_, spans := find(m.matcher(), text, root, 0, nil)
+	var spans []span
+	for _, l := range *m.upToDate() {
+		_, found := find(l.matcher, text, root, 0, nil)
+		spans = union(spans, found)
+	}
 	if len(spans) == 0 {
 		return text
 	}
@@ -69,9 +85,9 @@ func (m *Masker) Mask(text string) string {
 // Contains tells whether Mask would change the text.
 func (m *Masker) Contains(text string) bool { return m.Mask(text) != text }
 
-// matcher gives the automaton for what is known now. It is built when it is
-// needed first, since secrets come in bursts.
-func (m *Masker) matcher() *matcher {
+// upToDate gives the layers with all that is known now. They are built when
+// they are needed first, since secrets come in bursts.
+func (m *Masker) upToDate() *[]layer {
 	if current := m.current.Load(); current != nil {
 		return current
 	}
@@ -80,7 +96,29 @@ func (m *Masker) matcher() *matcher {
 	if current := m.current.Load(); current != nil {
 		return current
 	}
-	built := newMatcher(m.patterns)
-	m.current.Store(built)
-	return built
+	m.layers = withLayer(m.layers, m.added)
+	m.added = nil
+	layers := m.layers
+	m.current.Store(&layers)
+	return &layers
+}
+
+// withLayer gives layers with one more. It takes the place of those before it
+// that are not much larger, so that there are few, and each pattern is built
+// into few matchers.
+func withLayer(layers []layer, patterns []string) []layer {
+	if len(patterns) == 0 {
+		return layers
+	}
+	top := layer{patterns: patterns}
+	for _, p := range patterns {
+		top.size += len(p)
+	}
+	kept := len(layers)
+	for ; kept > 0 && layers[kept-1].size < 3*top.size; kept-- {
+		top.patterns = slices.Concat(layers[kept-1].patterns, top.patterns)
+		top.size += layers[kept-1].size
+	}
+	top.matcher = newMatcher(top.patterns, top.size)
+	return append(slices.Clone(layers[:kept]), top) // others may be reading layers
 }

@@ -235,6 +235,24 @@ func TestZeroMasker(t *testing.T) {
 	}
 }
 
+func TestSecretsThatComeOneByOneAreAllKnown(t *testing.T) {
+	m := New()
+	var secrets []string
+	for i := range 300 {
+		secrets = append(secrets, fmt.Sprintf("secret-number-%05d", i))
+		m.Add(secrets[i])
+		if got := m.Mask(secrets[0] + " " + secrets[i/2] + " " + secrets[i] + " ."); got != "*** *** *** ." {
+			t.Fatalf("after %d: %s", i, got)
+		}
+		if layers := len(*m.upToDate()); layers > 10 {
+			t.Fatalf("%d secrets make %d layers", i+1, layers)
+		}
+	}
+	if got := m.Mask(strings.Join(secrets, "")); got != Stars {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestConcurrentUse(t *testing.T) {
 	m := New()
 	var wg sync.WaitGroup

@@ -28,14 +28,11 @@ const root int32 = 0
 // span is a range of bytes to replace.
 type span struct{ start, end int }
 
-func newMatcher(patterns map[string]bool) *matcher {
-	size := 0
-	for p := range patterns {
-		size += len(p)
-	}
+// newMatcher makes the matcher for patterns of size bytes together.
+func newMatcher(patterns []string, size int) *matcher {
 	// Forms of a value have beginnings in common.
 	m := &matcher{nodes: make([]node, 1, size/2+1)}
-	for p := range patterns {
+	for _, p := range patterns {
 		m.insert(p)
 	}
 	m.link()
@@ -170,4 +167,26 @@ func merge(spans []span, s span) []span {
 		spans = spans[:len(spans)-1]
 	}
 	return append(spans, s)
+}
+
+// union gives the spans of two lists as one, in order and with no two that
+// overlap or touch, as each of the lists is.
+func union(a, b []span) []span {
+	if len(a) == 0 || len(b) == 0 {
+		return append(a, b...)
+	}
+	all := make([]span, 0, len(a)+len(b))
+	for len(a) > 0 || len(b) > 0 {
+		if len(a) == 0 || len(b) > 0 && b[0].start < a[0].start {
+			a, b = b, a
+		}
+		next := a[0]
+		a = a[1:]
+		if last := len(all) - 1; last >= 0 && all[last].end >= next.start {
+			all[last].end = max(all[last].end, next.end)
+			continue
+		}
+		all = append(all, next)
+	}
+	return all
 }

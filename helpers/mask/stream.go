@@ -7,10 +7,10 @@ type Stream struct {
 	masker *Masker
 	sink   func([]byte)
 
-	matcher *matcher
-	at      int32  // where the matcher is, behind held
-	held    []byte // written, and not yet given to the sink or replaced
-	spans   []span // to replace in held, from its start
+	layers *[]layer
+	at     []int32 // where their matchers are, behind held
+	held   []byte  // written, and not yet given to the sink or replaced
+	spans  []span  // to replace in held, from its start
 	// starred is the end of the last Stars in held, from its start: a secret
 	// that begins there or before is part of the same Stars. It is -1 when
 	// something else was given to the sink after it.
@@ -29,12 +29,13 @@ func (s *Stream) Write(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	if m := s.masker.matcher(); m != s.matcher {
-		s.matcher = m
-		s.at, s.spans = find(m, s.held, root, 0, s.spans[:0])
+	if layers := s.masker.upToDate(); layers != s.layers {
+		s.layers = layers
+		s.at = make([]int32, len(*layers)) // root
+		s.spans = s.spans[:0]
+		s.find(s.held, 0)
 	}
-	s.at, s.spans = find(s.matcher, p, s.at, len(s.held), s.spans)
-	open := int(s.matcher.nodes[s.at].depth)
+	open := s.find(p, len(s.held))
 	if len(s.held) == 0 && len(s.spans) == 0 && s.starred < 0 && open <= len(p) {
 		// The usual case: nothing to copy but the end.
 		s.held = append(s.held, p[len(p)-open:]...)
@@ -44,6 +45,18 @@ func (s *Stream) Write(p []byte) (int, error) {
 	s.held = append(s.held, p...)
 	s.release(max(0, len(s.held)-open))
 	return len(p), nil
+}
+
+// find looks for secrets in what comes next, and gives how much of the end may
+// begin one.
+func (s *Stream) find(p []byte, offset int) (open int) {
+	for i, l := range *s.layers {
+		var found []span
+		s.at[i], found = find(l.matcher, p, s.at[i], offset, nil)
+		s.spans = union(s.spans, found)
+		open = max(open, int(l.matcher.nodes[s.at[i]].depth))
+	}
+	return open
 }
 
 // Flush gives what is held back to the sink: there is nothing more to come, or
