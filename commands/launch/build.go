@@ -151,12 +151,36 @@ func (b *build) runtime(ctx context.Context) (token common.Secret, runID, jobID 
 	return r.Token, r.RunID, r.JobID, err
 }
 
+// learnToken asks a living job that an earlier supervisor started for its
+// runtime token, while there is somebody to ask: what the job reports last may
+// need it after its end.
+func (b *build) learnToken(ctx context.Context, socket *jobsock.Client) {
+	b.mu.Lock()
+	known := !b.token.Token.IsZero()
+	b.mu.Unlock()
+	if known {
+		return
+	}
+	token, err := socket.Token(ctx)
+	if err != nil {
+		return // whoever needs it asks again, and says so
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.token = token
+}
+
 // follow wakes the sender when the job has something, until ended is closed,
 // and sees to it that a process that hangs is killed. It returns early when
 // the launcher leaves.
 func (b *build) follow(ended <-chan struct{}, kill func() error) (gone bool) {
 	socket := b.connect()
 	defer b.disconnect(socket)
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	asking.Go(func() { b.learnToken(ctx, socket) })
 	deadline := time.Now().Add(b.timeout + overtime)
 	limit := time.NewTimer(time.Until(deadline))
 	defer limit.Stop()
