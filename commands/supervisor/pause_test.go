@@ -193,3 +193,44 @@ func TestASpentRegistrationIsNeverPolledAgain(t *testing.T) {
 		w.end(StopDrain)
 	})
 }
+
+// pauseSome pauses every fifth registration, or none any more.
+func (c *chaos) pauseSome() {
+	var ids []common.RegistrationID
+	if c.rand.IntN(3) > 0 {
+		for _, r := range c.all {
+			if c.rand.IntN(5) == 0 {
+				ids = append(ids, r.ID())
+			}
+		}
+	}
+	c.pause(ids...)
+}
+
+func (c *chaos) pause(ids ...common.RegistrationID) {
+	expect := func(pausedAt map[common.RegistrationID]time.Time) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.pausedAt = pausedAt
+	}
+	expect(nil) // some may be resumed
+	if err := c.supervisor.SetPaused(c.t.Context(), ids); err != nil {
+		c.t.Error(err)
+	}
+	pausedAt := map[common.RegistrationID]time.Time{}
+	for _, id := range ids {
+		pausedAt[id] = time.Now()
+	}
+	expect(pausedAt)
+}
+
+// checkPaused is that no poll begins during a pause.
+func (c *chaos) checkPaused(f *feeder) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, g := range f.inFlight {
+		if at, ok := c.pausedAt[g.entry.id]; ok && g.sent.After(at) {
+			c.t.Errorf("%s was given a turn while it was paused", g.registration.name())
+		}
+	}
+}

@@ -225,36 +225,6 @@ func (c *chaos) someRunners() []*common.RunnerConfig {
 	return some
 }
 
-// pauseSome pauses every fifth registration, or none any more.
-func (c *chaos) pauseSome() {
-	var ids []common.RegistrationID
-	if c.rand.IntN(3) > 0 {
-		for _, r := range c.all {
-			if c.rand.IntN(5) == 0 {
-				ids = append(ids, r.ID())
-			}
-		}
-	}
-	c.pause(ids...)
-}
-
-func (c *chaos) pause(ids ...common.RegistrationID) {
-	expect := func(pausedAt map[common.RegistrationID]time.Time) {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.pausedAt = pausedAt
-	}
-	expect(nil) // some may be resumed
-	if err := c.supervisor.SetPaused(c.t.Context(), ids); err != nil {
-		c.t.Error(err)
-	}
-	pausedAt := map[common.RegistrationID]time.Time{}
-	for _, id := range ids {
-		pausedAt[id] = time.Now()
-	}
-	expect(pausedAt)
-}
-
 // trouble gives a server one more fault, or heals it.
 func (c *chaos) trouble(s *fakeServer) {
 	classes := []network.Class{network.ClassTransport, network.ClassBusy, network.ClassExpired, network.ClassInternal}
@@ -287,16 +257,14 @@ func (c *chaos) trouble(s *fakeServer) {
 func (c *chaos) watch(f *feeder, now time.Time) {
 	c.mu.Lock()
 	c.steps++
-	steps, pausedAt := c.steps, c.pausedAt
+	steps := c.steps
 	c.mu.Unlock()
 	c.checkSlots(f, now)
+	c.checkPaused(f)
 	for _, g := range f.inFlight {
 		r := g.registration
 		if limit := g.entry.runner.Limit; g.sent.Equal(now) && r.entry == g.entry && limit > 0 && r.jobs >= limit && !r.justGotJob(now) {
 			c.t.Errorf("%s was given a turn with %d jobs, limit %d", r.name(), r.jobs, limit)
-		}
-		if at, ok := pausedAt[r.entry.id]; ok && g.sent.After(at) {
-			c.t.Errorf("%s was given a turn while it was paused", r.name())
 		}
 	}
 	if c.full {
