@@ -57,13 +57,15 @@ func Run(ctx context.Context, o Options) error {
 	}
 	s.unread = output.failed
 	err = s.run(ctx, files, event)
-	if err := errors.Join(err, s.close(err != nil)); err != nil {
-		return err
+	closed := s.close(err != nil)
+	if err != nil {
+		return errors.Join(err, closed)
 	}
-	if !print.summary(s.watcher.outcomes()) {
+	// Also when something could not be cleaned up: it is what a person came for.
+	if good := print.summary(s.watcher.outcomes()); !good && closed == nil {
 		return ErrFailed
 	}
-	return nil
+	return closed
 }
 
 // session is the server and the runner of one exec.

@@ -140,9 +140,7 @@ func (p *printer) line(job, step, text string) {
 		prefix += " · " + step
 	}
 	prefix = oneLine(prefix)
-	if runes := []rune(prefix); len(runes) > prefixMax {
-		prefix = string(runes[:prefixMax-1]) + "…"
-	}
+	prefix = shorten(prefix, prefixMax)
 	length := len([]rune(prefix))
 	p.width = max(p.width, length)
 	fmt.Fprintf(p.out, "%s%s %s %s\n", p.style(styleCyan, prefix), strings.Repeat(" ", p.width-length), p.style(styleDim, "|"), text)
@@ -156,6 +154,15 @@ func oneLine(name string) string {
 		}
 		return r
 	}, ansi.Strip(name))
+}
+
+// shorten cuts a text to so many characters.
+func shorten(text string, most int) string {
+	runes := []rune(text)
+	if len(runes) <= most {
+		return text
+	}
+	return string(runes[:most-1]) + "…"
 }
 
 // rendered are the row prefixes that the server's log viewer draws.

@@ -6,6 +6,10 @@ import (
 	"time"
 )
 
+// failedMax keeps the table's lines short: a step without a name is called
+// after its whole first line.
+const failedMax = 60
+
 // outcome is a row of the table at the end.
 type outcome struct {
 	workflow string
@@ -40,7 +44,7 @@ func (p *printer) summary(outcomes []outcome) bool {
 		}
 		line := fmt.Sprintf("%s%s  %s%s  %8s", name, pad, p.result(o.result), strings.Repeat(" ", max(0, 9-len(o.result))), took)
 		if o.failed != "" {
-			line += "  failed at: " + oneLine(o.failed)
+			line += "  failed at: " + shorten(oneLine(o.failed), failedMax)
 		}
 		fmt.Fprintln(p.out, line)
 	}

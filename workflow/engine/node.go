@@ -87,7 +87,7 @@ func (j *Job) askNode(ctx context.Context, program string) (foundNode, error) {
 	digits, _, _ := strings.Cut(version, ".")
 	major, err := strconv.Atoi(digits)
 	if err != nil || !status.Success() {
-		return foundNode{}, fmt.Errorf("%s --version does not tell a version, it writes %.100q", program, stdout.String()+stderr.String())
+		return foundNode{}, fmt.Errorf("%s --version does not tell a version (%d bytes of output)", program, stdout.Len()+stderr.Len())
 	}
 	return foundNode{path: program, version: version, major: major}, nil
 }
