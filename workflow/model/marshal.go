@@ -53,13 +53,23 @@ func dump(root *yaml.Node) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := dumper.Dump(root); err != nil {
+	// The dumper takes tags out of what it writes, which is the workflow's own.
+	if err := dumper.Dump(cloneNode(root)); err != nil {
 		return nil, err
 	}
 	if err := dumper.Close(); err != nil {
 		return nil, err
 	}
 	return out.Bytes(), nil
+}
+
+func cloneNode(n *yaml.Node) *yaml.Node {
+	c := *n
+	c.Content = make([]*yaml.Node, len(n.Content))
+	for i, child := range n.Content {
+		c.Content[i] = cloneNode(child)
+	}
+	return &c
 }
 
 // keptWorkflow replaces what is evaluated and keeps the rest as it is.

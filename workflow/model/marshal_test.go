@@ -291,3 +291,19 @@ func TestMatrixValuesSurviveAPayload(t *testing.T) {
 		}
 	}
 }
+
+// TestAWorkflowStaysAsItIsWhenItIsMarshalled holds that values can be evaluated
+// again after a payload was made.
+func TestAWorkflowStaysAsItIsWhenItIsMarshalled(t *testing.T) {
+	for _, keep := range []bool{false, true} {
+		w := parse(t, "on: push\nenv: {A: \"${{ 'a' }}\"}\njobs: {a: {runs-on: x, env: {B: \"${{ 'b' }}\"}, steps: [{run: x}]}}")
+		if _, err := w.MarshalJob(w.Jobs[0], MarshalOptions{KeepAll: keep}); err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range []Value{w.Env.Get("A"), w.Jobs[0].Env.Get("B")} {
+			if !v.IsExpression() {
+				t.Errorf("%q is no expression any more", v.Text())
+			}
+		}
+	}
+}
