@@ -57,6 +57,10 @@ func (s *Server) cancelJob(job *jobRow, message string) {
 		s.unqueue(job)
 		s.finishJob(job, StatusCancelled, message)
 	case StatusRunning, StatusCancelling:
+		if job.call != nil {
+			s.cancelCall(job, message)
+			return
+		}
 		s.cancelTask(job.task)
 	}
 }

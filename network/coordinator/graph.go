@@ -5,6 +5,8 @@ import "multirunner/workflow/model"
 // group is a job of a workflow with all that its matrix makes of it.
 type group struct {
 	job         *model.Job
+	plan        *plan
+	caller      *jobRow // that calls its workflow, nil in the run's own
 	needs       []*group
 	jobs        []*jobRow
 	expanded    bool // jobs are known
@@ -51,16 +53,23 @@ func result(jobs []*jobRow) Status {
 func (g *group) outputs() map[string]string {
 	merged := make(map[string]string)
 	for _, job := range g.jobs {
-		if job.task == nil {
-			continue
-		}
-		for key, value := range job.task.outputs {
+		for key, value := range job.outputs() {
 			if value != "" || merged[key] == "" {
 				merged[key] = value
 			}
 		}
 	}
 	return merged
+}
+
+func (j *jobRow) outputs() map[string]string {
+	switch {
+	case j.call != nil:
+		return j.call.outputs
+	case j.task != nil:
+		return j.task.outputs
+	}
+	return nil
 }
 
 // finishJob ends a job, and moves on what waited for it.
@@ -126,6 +135,9 @@ func (s *Server) advanceGroup(run *runRow, g *group) (queued bool) {
 	}
 	active := 0
 	for _, job := range g.jobs {
+		if job.call != nil && !job.status.Done() && job.call.done() {
+			s.endCall(job)
+		}
 		switch job.status {
 		case StatusWaiting, StatusRunning, StatusCancelling:
 			active++
@@ -135,11 +147,16 @@ func (s *Server) advanceGroup(run *runRow, g *group) (queued bool) {
 		if g.maxParallel > 0 && active >= g.maxParallel && s.options.MatrixRules {
 			break
 		}
-		if job.status == StatusBlocked {
-			s.requeue(job)
-			active++
-			queued = true
+		if job.status != StatusBlocked {
+			continue
 		}
+		active++
+		if job.call != nil {
+			s.startCall(run, job)
+			continue
+		}
+		s.requeue(job)
+		queued = true
 	}
 	return queued
 }

@@ -24,11 +24,14 @@ func (s *Server) message(task *taskRow) *runnerv1.Task {
 	}
 }
 
+// tokenNames are the secrets that a server adds to those of a job.
+var tokenNames = []string{"GITHUB_TOKEN", "GITEA_TOKEN"}
+
 // jobToken is what a job calls the server's interfaces with: one that was given
 // as a secret (this server has no such interfaces, so it is another's), or the
 // task's.
 func (t *taskRow) jobToken() string {
-	for _, name := range []string{"GITHUB_TOKEN", "GITEA_TOKEN"} {
+	for _, name := range tokenNames {
 		if given := t.job.secrets[name]; given != "" {
 			return given
 		}

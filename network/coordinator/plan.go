@@ -16,12 +16,12 @@ import (
 // expand makes the jobs of a group whose needs are done: one per combination
 // of its matrix, or one that is over already.
 func (s *Server) expand(run *runRow, g *group) {
-	if run.cancel {
-		s.addEnded(run, g, StatusCancelled, "the run was cancelled")
+	if message := g.cancelled(run); message != "" {
+		s.addEnded(run, g, StatusCancelled, message)
 		return
 	}
-	scope := run.plan.scope(g, expression.Null, expression.Null)
-	if len(g.needs) > 0 { // a job without needs is for the runner to decide
+	scope := g.plan.scope(g, expression.Null, expression.Null)
+	if len(g.needs) > 0 || g.calls() { // any other job without needs is for the runner to decide
 		ok, err := g.job.If.EvalCondition(withStatus(scope, run, g))
 		if err != nil {
 			s.addEnded(run, g, StatusFailure, err.Error())
@@ -41,6 +41,10 @@ func (s *Server) expand(run *runRow, g *group) {
 		s.addEnded(run, g, StatusSkipped, "its matrix is empty")
 		return
 	}
+	if g.caller != nil && len(run.jobs)+len(strategy.Combinations) > maxCallJobs {
+		s.addEnded(run, g, StatusFailure, tooManyJobs)
+		return
+	}
 	g.failFast, g.maxParallel = strategy.FailFast, strategy.MaxParallel
 	for i, combination := range strategy.Combinations {
 		s.addJob(run, g, strategy, i, combination)
@@ -49,21 +53,38 @@ func (s *Server) expand(run *runRow, g *group) {
 
 // addEnded adds the one job of a group that no runner will see.
 func (s *Server) addEnded(run *runRow, g *group, status Status, message string) {
-	job := s.newJob(run, g, g.job.ID, g.job.ID)
+	name := g.job.ID
 	if !g.job.Name.IsExpression() && g.job.Name.Text() != "" {
-		job.name = g.job.Name.Text()
+		name = g.job.Name.Text()
 	}
+	job := s.newJob(run, g, g.job.ID, g.fullName(name))
 	s.finishJob(job, status, message)
 }
 
 func (s *Server) addJob(run *runRow, g *group, strategy *model.Plan, index int, combination model.Combination) {
-	job := s.newJob(run, g, g.job.ID, strings.TrimSpace(g.job.ID+" "+combination.Suffix))
-	scope := run.plan.scope(g, combination.Values, strategyContext(strategy, index))
-	err := s.fillJob(job, g, scope, combination)
+	job := s.newJob(run, g, g.job.ID, g.fullName(strings.TrimSpace(g.job.ID+" "+combination.Suffix)))
+	strategyValue := strategyContext(strategy, index)
+	scope := g.plan.scope(g, combination.Values, strategyValue)
+	var err error
+	if g.calls() {
+		job.call = &call{matrix: combination.Values, strategy: strategyValue}
+		err = nameCall(job, g, scope, combination)
+	} else {
+		err = s.fillJob(job, g, scope, combination)
+	}
 	s.publish(Event{Kind: JobPlanned, Job: job.info()})
 	if err != nil {
 		s.finishJob(job, StatusFailure, err.Error())
 	}
+}
+
+// nameCall evaluates what there is to know of a job before it calls.
+func nameCall(job *jobRow, g *group, scope expression.Scope, combination model.Combination) error {
+	name, err := g.job.EvalName(scope, combination)
+	if err == nil {
+		job.name = g.fullName(name)
+	}
+	return err
 }
 
 // fillJob evaluates what a server evaluates of a job: name, runs-on and
@@ -73,7 +94,7 @@ func (s *Server) fillJob(job *jobRow, g *group, scope expression.Scope, combinat
 	if err != nil {
 		return err
 	}
-	job.name = name
+	job.name = g.fullName(name)
 	target, err := g.job.EvalRunsOn(scope)
 	if err != nil {
 		return err
@@ -88,13 +109,13 @@ func (s *Server) fillJob(job *jobRow, g *group, scope expression.Scope, combinat
 		RunsOn:  target.Labels,
 		Matrix:  combination.Values,
 	}
-	if !job.run.plan.workflow.RunName.IsZero() {
+	plan := g.plan
+	if !plan.workflow.RunName.IsZero() {
 		options.RunName = job.run.title
 	}
 	if !g.job.ContinueOnError.IsZero() {
 		options.ContinueOnError = &job.continueOnError
 	}
-	plan := job.run.plan
 	payload, err := plan.workflow.MarshalJob(g.job, options)
 	if err != nil {
 		return fmt.Errorf("payload of job %q: %w", job.key, err)
@@ -105,7 +126,7 @@ func (s *Server) fillJob(job *jobRow, g *group, scope expression.Scope, combinat
 		source := plan.workflow.Source(g.job, options).Text()
 		job.context.Fields[model.SourceKey] = structpb.NewStringValue(source)
 	}
-	job.secrets, job.vars = maps.Clone(plan.run.Secrets), maps.Clone(plan.run.Vars)
+	job.secrets, job.vars = maps.Clone(plan.secrets), maps.Clone(plan.run.Vars)
 	job.needs = taskNeeds(g)
 	return nil
 }
@@ -123,7 +144,7 @@ func taskNeeds(g *group) map[string]*runnerv1.TaskNeed {
 }
 
 // scope has the contexts of expressions that a server evaluates.
-func (p *plan) scope(g *group, matrix, strategy expression.Value) expression.Scope {
+func (p *plan) scope(g *group, matrix, strategy expression.Value, more ...expression.Pair) expression.Scope {
 	pairs := []expression.Pair{
 		{Key: "github", Value: p.github},
 		{Key: "gitea", Value: p.github},
@@ -132,16 +153,17 @@ func (p *plan) scope(g *group, matrix, strategy expression.Value) expression.Sco
 	}
 	if g != nil {
 		pairs = append(pairs,
-			expression.Pair{Key: "needs", Value: needsContext(g)},
+			expression.Pair{Key: "needs", Value: jobsContext(g.needs)},
 			expression.Pair{Key: "matrix", Value: matrix},
 			expression.Pair{Key: "strategy", Value: strategy})
 	}
-	return expression.ScopeOf(expression.NewObject(pairs...), nil)
+	return expression.ScopeOf(expression.NewObject(append(pairs, more...)...), nil)
 }
 
-func needsContext(g *group) expression.Value {
+// jobsContext is what an expression sees of other jobs.
+func jobsContext(groups []*group) expression.Value {
 	var pairs []expression.Pair
-	for _, need := range g.needs {
+	for _, need := range groups {
 		pairs = append(pairs, expression.Pair{Key: need.job.ID, Value: expression.FromAny(map[string]any{
 			"result":  result(need.jobs).String(),
 			"outputs": need.outputs(),

@@ -15,8 +15,7 @@ type runRow struct {
 	number int64 // per repository
 	repo   Scope
 	title  string
-	plan   *plan    // nil for an enqueued job
-	groups []*group // in the workflow's order; none for an enqueued job
+	groups []*group // in the workflow's order, then those of called workflows; none for an enqueued job
 	jobs   []*jobRow
 	status Status
 	cancel bool          // a user cancelled the run
@@ -38,6 +37,7 @@ type jobRow struct {
 	continueOnError bool
 	message         string // why it ended without a runner
 	task            *taskRow
+	call            *call // of a job that calls a workflow
 
 	payload []byte
 	context *structpb.Struct // given keys; the others are filled in at the claim
@@ -112,7 +112,10 @@ type JobInfo struct {
 	Labels          []string
 	Status          Status
 	ContinueOnError bool
-	Message         string // why it ended without a runner
+	// Calls tells that it has called a workflow: its work is that of other jobs,
+	// whose names begin with its own.
+	Calls   bool
+	Message string // why it ended without a runner
 }
 
 // RunInfo is a run with its jobs, in the order in which they were planned.
@@ -184,6 +187,7 @@ func (j *jobRow) info() JobInfo {
 		Labels:          slices.Clone(j.labels),
 		Status:          j.status,
 		ContinueOnError: j.continueOnError,
+		Calls:           j.call != nil && j.call.groups != nil,
 		Message:         j.message,
 	}
 	if j.task != nil {

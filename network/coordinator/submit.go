@@ -34,16 +34,22 @@ type Run struct {
 	Jobs []string
 	// Context replaces keys of the github context.
 	Context map[string]any
+	// Called reads a workflow of the project, by its path from the top of it
+	// with slashes, for jobs that call one. Submit calls it, and keeps what it
+	// gives. Nil sends such jobs to runners, as older servers do.
+	Called func(path string) ([]byte, error)
 }
 
 // plan is a run's workflow with all that its expressions are evaluated over.
 type plan struct {
 	workflow *model.Workflow
+	library  library
 	title    string
 	context  *structpb.Struct // github, as far as the submitter says it
 	github   expression.Value
 	inputs   expression.Value
 	vars     expression.Value
+	secrets  map[string]string
 	run      Run
 }
 
@@ -67,17 +73,19 @@ func (s *Server) Submit(r Run) (runID int64, err error) {
 	if err != nil {
 		return 0, err
 	}
+	called := readLibrary(r.Called, jobs)
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	run := s.newRun(r.Repo, r.File)
-	run.plan, err = s.newPlan(run, workflow, r)
+	plan, err := s.newPlan(run, workflow, r)
 	if err != nil {
 		delete(s.runs, run.id)
 		return 0, err
 	}
-	run.title = run.plan.title
-	run.groups = newGroups(jobs)
+	plan.library = called
+	run.title = plan.title
+	run.groups = newGroups(jobs, plan, nil)
 	s.publish(Event{Kind: RunPlanned, RunID: run.id, Name: run.title})
 	s.advance(run)
 	return run.id, nil
@@ -116,10 +124,11 @@ func jobIDs(jobs []*model.Job) string {
 	return strings.Join(ids, ", ")
 }
 
-func newGroups(jobs []*model.Job) []*group {
+// newGroups makes the groups of a workflow, which caller calls if it is not nil.
+func newGroups(jobs []*model.Job, p *plan, caller *jobRow) []*group {
 	groups := make([]*group, len(jobs))
 	for i, job := range jobs {
-		g := &group{job: job}
+		g := &group{job: job, plan: p, caller: caller}
 		for _, need := range job.Needs {
 			for _, earlier := range groups[:i] {
 				if strings.EqualFold(earlier.job.ID, need) {
@@ -134,7 +143,7 @@ func newGroups(jobs []*model.Job) []*group {
 }
 
 func (s *Server) newPlan(run *runRow, workflow *model.Workflow, r Run) (*plan, error) {
-	p := &plan{workflow: workflow, run: r, vars: expression.FromAny(r.Vars)}
+	p := &plan{workflow: workflow, run: r, vars: expression.FromAny(r.Vars), secrets: r.Secrets}
 	if err := workflow.CheckInputs(r.Event, r.Inputs); err != nil {
 		return nil, err
 	}
@@ -153,9 +162,7 @@ func (s *Server) newPlan(run *runRow, workflow *model.Workflow, r Run) (*plan, e
 	if p.context, err = eventContext(r, payload); err != nil {
 		return nil, fmt.Errorf("%s: event: %w", r.File, err)
 	}
-	fields := s.baseContext(run)
-	maps.Copy(fields, p.context.Fields)
-	p.github = expression.FromAny((&structpb.Struct{Fields: fields}).AsMap())
+	p.github = s.githubContext(run, p.context)
 	if p.inputs, err = workflow.TypedInputs(r.Event, expression.FromAny(payload["inputs"])); err != nil {
 		return nil, err
 	}
@@ -169,6 +176,13 @@ func (s *Server) newPlan(run *runRow, workflow *model.Workflow, r Run) (*plan, e
 		p.title = path.Base(r.File)
 	}
 	return p, nil
+}
+
+// githubContext is the context as expressions of the server see it.
+func (s *Server) githubContext(run *runRow, context *structpb.Struct) expression.Value {
+	fields := s.baseContext(run)
+	maps.Copy(fields, context.GetFields())
+	return expression.FromAny((&structpb.Struct{Fields: fields}).AsMap())
 }
 
 // dispatchInputs are the inputs as the event tells them: all declared ones, as
