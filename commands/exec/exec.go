@@ -233,6 +233,7 @@ func (s *session) submission(f file, repo repository, event map[string]any) coor
 		File: f.name, Workflow: f.data, Repo: coordinator.Scope{Owner: owner, Repo: name},
 		Event: s.o.Event, Payload: repo.payload(s.o.Event, event, s.o.Inputs), Inputs: s.o.Inputs,
 		Ref: repo.Ref, SHA: repo.Sha, Actor: repo.Actor, Secrets: s.o.Secrets, Vars: s.o.Vars,
+		Called: func(path string) ([]byte, error) { return os.ReadFile(filepath.Join(s.dir, filepath.FromSlash(path))) },
 	}
 	if s.o.Job != "" {
 		r.Jobs = []string{s.o.Job}

@@ -40,6 +40,8 @@ func findWorkflows(dir string, named []string, event string, note func(format st
 		}
 		listens := slices.ContainsFunc(f.workflow.On, func(e model.Event) bool { return e.Name == event })
 		switch {
+		case !listens && all && len(f.workflow.On) == 1 && f.workflow.CanBeCalled():
+			continue // it is there for others to call
 		case !listens && all:
 			note("%s: does not listen to %s, left out", f.name, event)
 			continue

@@ -27,6 +27,7 @@ func project(t *testing.T, files map[string]string) string {
 
 const (
 	onPush     = "on: push\njobs: {a: {runs-on: x, steps: [{run: echo}]}}\n"
+	onCall     = "on: workflow_call\njobs: {c: {runs-on: x, steps: [{run: echo}]}}\n"
 	onDispatch = "on: workflow_dispatch\njobs: {b: {runs-on: x, steps: [{run: echo}]}}\n"
 )
 
@@ -48,6 +49,10 @@ func TestWorkflowsAreFound(t *testing.T) {
 		},
 		"gitea's folder wins": {
 			files: map[string]string{".gitea/workflows/a.yml": onPush, ".github/workflows/c.yml": onPush},
+			want:  []string{".gitea/workflows/a.yml"},
+		},
+		"one for others to call goes without saying": {
+			files: map[string]string{".gitea/workflows/a.yml": onPush, ".gitea/workflows/b.yml": onCall},
 			want:  []string{".gitea/workflows/a.yml"},
 		},
 		"named though it does not listen": {

@@ -74,6 +74,9 @@ func (w *watcher) handle(e coordinator.Event) (finished bool) {
 		v.finished = e.At
 		w.flush(v, true)
 		w.summaries(v, e.At)
+		if v.delegated() {
+			break // they have told
+		}
 		if v.Message != "" && e.Kind == coordinator.JobFinished {
 			w.print.row(v.workflow, v.Name, "", e.At, "##[error]"+v.Message)
 		}
@@ -173,6 +176,9 @@ func (w *watcher) outcomes() []outcome {
 	slices.SortFunc(views, func(a, b *view) int { return cmp.Compare(a.order, b.order) })
 	var outcomes []outcome
 	for _, v := range views {
+		if v.delegated() {
+			continue
+		}
 		o := outcome{workflow: v.workflow, job: v.Name, result: v.Status.String(), took: v.took()}
 		if !v.Status.Done() {
 			o.result = coordinator.StatusFailure.String() // killed
@@ -187,6 +193,10 @@ func (w *watcher) outcomes() []outcome {
 	}
 	return outcomes
 }
+
+// delegated tells whether all there is to say of the job is said of those that
+// it called.
+func (v *view) delegated() bool { return v.Calls && v.Message == "" }
 
 func (v *view) took() time.Duration {
 	if v.picked.IsZero() || v.finished.IsZero() {
