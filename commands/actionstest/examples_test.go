@@ -15,7 +15,7 @@ import (
 func TestExamples(t *testing.T) {
 	binary := runnerBinary(t)
 	found, err := filepath.Glob("../../examples/*/.gitea/workflows")
-	if err != nil || len(found) < 6 {
+	if err != nil || len(found) < 8 {
 		t.Fatalf("%d examples, %v", len(found), err)
 	}
 	cache := t.TempDir()
