@@ -55,7 +55,7 @@ func (f *Family) Start(o Options) (*Command, error) {
 }
 
 func (f *Family) start(o Options, group *cgroup) (*Command, error) {
-	out, err := newOutput(o, &f.late)
+	out, err := f.newOutput(o)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", o.Path, err)
 	}

@@ -45,6 +45,10 @@ type Family struct {
 	// late is held while a Late writer is written to: one at a time.
 	late sync.Mutex
 
+	// buffers are what the output of commands is read into: a job may have
+	// hundreds of short ones.
+	buffers sync.Pool
+
 	mu      sync.Mutex
 	running map[int]*Command      // by pid, not waited for yet
 	reading map[*Command]struct{} // whose output is not closed yet

@@ -13,12 +13,13 @@ type output struct {
 	stdout  *stream // nil: the null device
 	stderr  *stream // may be the same
 	late    io.Writer
+	buffers *sync.Pool // of *[]byte, to read into
 }
 
-func newOutput(o Options, lateLock *sync.Mutex) (*output, error) {
-	out := &output{}
+func (f *Family) newOutput(o Options) (*output, error) {
+	out := &output{buffers: &f.buffers}
 	if o.Late != nil {
-		out.late = &lockedWriter{mu: lateLock, w: o.Late}
+		out.late = &lockedWriter{mu: &f.late, w: o.Late}
 	}
 	if o.Stdout == nil && o.Stderr == nil && o.Late == nil {
 		return out, nil
@@ -55,7 +56,7 @@ func (o *output) stderrEnd() *os.File { return o.stderr.end() }
 func (o *output) start() {
 	for _, s := range o.streams {
 		s.w.Close()
-		go s.read()
+		go s.read(o.buffers)
 	}
 }
 
@@ -115,10 +116,16 @@ func (s *stream) end() *os.File {
 	return s.w
 }
 
-func (s *stream) read() {
+func (s *stream) read(buffers *sync.Pool) {
 	defer close(s.done)
 	defer s.r.Close()
-	buf := make([]byte, 64<<10)
+	kept, ok := buffers.Get().(*[]byte)
+	if !ok {
+		made := make([]byte, 64<<10)
+		kept = &made
+	}
+	defer buffers.Put(kept)
+	buf := *kept
 	for {
 		n, err := s.r.Read(buf)
 		if n > 0 {
