@@ -158,6 +158,12 @@ func TestTheNextStartClosesAClaim(t *testing.T) {
 				if text := h.log(task); !strings.Contains(text, "closed as failed") {
 					t.Errorf("no row says what happened:\n%s", text)
 				}
+				info, _ := h.server.Task(task.GetId())
+				for _, step := range info.Steps {
+					if step.Status != coordinator.StatusSkipped {
+						t.Errorf("step %q is %v, want skipped", step.Name, step.Status)
+					}
+				}
 				for _, folder := range []string{"jobs", "builds", "credentials"} {
 					if left := h.left(folder); len(left) > 0 {
 						t.Errorf("left: %v", left)

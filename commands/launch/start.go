@@ -151,11 +151,17 @@ func (b *build) buried(session *process.Session, task *runnerv1.Task) {
 	b.log.WithField("result", supervisor.ResultName(b.result)).Info("Job process ended")
 }
 
+// unknownSteps is how many steps are closed of a task that is not known any
+// more. The server has no use for those that the task does not have, and shows
+// those that it is not told of as waiting for ever.
+const unknownSteps = 256
+
 // closing is what is told of a job whose process left no end. task is nil when
 // it is not known any more.
 func closing(task *runnerv1.Task, reason string, rows ...string) spool.Closing {
 	c := spool.Closing{At: time.Now(), Rows: rows, Result: runnerv1.Result_RESULT_FAILURE, Reason: reason}
 	if task == nil {
+		c.Steps = unknownSteps
 		return c
 	}
 	if workflow, err := model.Parse("payload", task.GetWorkflowPayload()); err == nil && len(workflow.Jobs) == 1 {
