@@ -11,3 +11,6 @@ func TestSoak(t *testing.T) {
 		inChaos(t, seed+100*i, 3)
 	}
 }
+
+// The long count of TestAStopWhilePollingOrphansNoTask.
+func TestSoakStopsWhilePolling(t *testing.T) { stopsWhilePolling(t, seedOf(t), 1000) }
