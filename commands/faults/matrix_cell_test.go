@@ -310,7 +310,7 @@ func (c *cell) checkMachine() {
 	c.t.Helper()
 	var left []string
 	eventually(c.t, 15*time.Second, "no process of the job is left", func() bool {
-		left = append(processes("sleep\x00"+c.marker), c.inside()...)
+		left = append(processes("sleep\x00"+c.marker), inside(c.dir)...)
 		return len(left) == 0
 	})
 	if c.cgroup == "" {
@@ -321,14 +321,14 @@ func (c *cell) checkMachine() {
 	}
 }
 
-// inside lists the processes that are, or whose files are, in the directories
-// of jobs.
-func (c *cell) inside() []string {
+// inside lists the processes that are in the state directory below dir, or have
+// paths of its build directories in their environment.
+func inside(dir string) []string {
 	var found []string
 	for _, pid := range pids() {
 		cwd, _ := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid))
 		environ, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-		if strings.HasPrefix(cwd, c.file("state")+"/") || bytes.Contains(environ, []byte(c.file("state/builds"))) {
+		if strings.HasPrefix(cwd, filepath.Join(dir, "state")+"/") || bytes.Contains(environ, []byte(filepath.Join(dir, "state/builds"))) {
 			line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 			found = append(found, string(bytes.ReplaceAll(line, []byte{0}, []byte{' '})))
 		}

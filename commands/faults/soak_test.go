@@ -54,3 +54,6 @@ func TestSoakManyJobsOverManyRegistrations(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 }
+
+// The long count of TestRandomKills.
+func TestSoakRandomKills(t *testing.T) { randomKills(t, 200) }
