@@ -167,7 +167,7 @@ func (w *Writer) Rows() int64 {
 // State implements common.Trace.
 func (w *Writer) State(state *runnerv1.TaskState) error {
 	return w.record(KindState, proto.Size(state), func(buf []byte) ([]byte, error) {
-		return proto.MarshalOptions{}.MarshalAppend(buf, state)
+		return proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(buf, state) // of proto.Size right before
 	})
 }
 
