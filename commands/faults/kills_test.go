@@ -92,7 +92,7 @@ func (k *kills) kill() {
 	}
 	k.crashes++
 	k.r.signal(syscall.SIGKILL)
-	k.r.waitExit(5 * time.Second)
+	k.r.waitExit(dying)
 	k.r = start(k.t, k.dir)
 }
 

@@ -39,6 +39,10 @@ func contains(list []state, s state) bool { return slices.Contains(list, s) }
 // rowsInAll is how many rows the step writes, half of them before it waits.
 const rowsInAll = 40
 
+// dying is how long a killed process may take: until a sync that it waits for
+// has ended.
+const dying = 30 * time.Second
+
 // cell is one job that meets one fault.
 type cell struct {
 	t      *testing.T
@@ -207,7 +211,7 @@ func (c *cell) letGo() {
 
 func (c *cell) killSupervisor() {
 	c.r.signal(syscall.SIGKILL)
-	c.r.waitExit(5 * time.Second)
+	c.r.waitExit(dying)
 }
 
 // restart starts the next supervisor; the job goes on before it, or after.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"multirunner/helpers/flock"
@@ -74,7 +75,8 @@ func (d *Dir) Claim(url, uuid string, taskID int64, at time.Time) (*Claim, error
 
 // write puts claim.json in place. The directory is new and nobody reads it
 // before the lock is free, so no temporary file is needed: one write, one
-// sync of the file and one of each directory.
+// sync of the file and one of each directory, at the same time: a file system
+// with a journal commits it once for all of them.
 func (c *Claim) write(dir string) error {
 	data, err := json.Marshal(c)
 	if err != nil {
@@ -88,11 +90,16 @@ func writeSynced(dir, name string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
+	if _, err = f.Write(data); err != nil {
+		return errors.Join(err, f.Close())
 	}
-	return errors.Join(syncDir(dir), syncDir(filepath.Dir(dir)))
+	var syncs sync.WaitGroup
+	var inner, outer error
+	syncs.Go(func() { inner = syncDir(dir) })
+	syncs.Go(func() { outer = syncDir(filepath.Dir(dir)) })
+	err = f.Sync()
+	syncs.Wait()
+	return errors.Join(err, inner, outer, f.Close())
 }
 
 // Probe tells whether a claim could be made now: it does what Claim does, and
