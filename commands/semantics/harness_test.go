@@ -147,7 +147,7 @@ func newFixture(t *testing.T, real bool) *fixture {
 		Secrets: map[string]string{"GITHUB_TOKEN": "the-task-token", "MYSECRET": "s3cr3t-value"},
 	}
 	// Actions on node are scripts for sh here.
-	f.write(t, "bin/node", "#!/bin/sh\n[ \"$1\" = --version ] && { echo v24.0.0; exit; }\nexec bash \"$@\"\n")
+	f.write(t, "bin/node", "#!/usr/bin/env bash\n[ \"$1\" = --version ] && { echo v24.0.0; exit; }\nexec bash \"$@\"\n")
 	return f
 }
 
