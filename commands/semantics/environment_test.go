@@ -2,7 +2,11 @@
 
 package semantics
 
-import "testing"
+import (
+	"testing"
+
+	"google.golang.org/protobuf/types/known/structpb"
+)
 
 func TestEnvironment(t *testing.T) {
 	check(t, []row{
@@ -175,6 +179,15 @@ func TestEnvironment(t *testing.T) {
 				echo "node [$ACTIONS_RUNTIME_TOKEN]"
 			`,
 			want: "success success", rows: []string{"node [***]", "run [] []"},
+		},
+		{
+			rule: "4.4: run steps may ask for an identity token where the server offers one",
+			change: func(_ *testing.T, f *fixture) {
+				f.task.Context.Fields["actions_id_token_request_url"] = structpb.NewStringValue("https://git.example.org/id")
+				f.task.Context.Fields["actions_id_token_request_token"] = structpb.NewStringValue("the-id-token")
+			},
+			steps: `- run: echo "$ACTIONS_ID_TOKEN_REQUEST_URL $ACTIONS_ID_TOKEN_REQUEST_TOKEN"`,
+			want:  "success", rows: []string{"https://git.example.org/id ***"},
 		},
 		{
 			rule: "4.4: STATE_ is for the post part of the same use",

@@ -4,7 +4,6 @@ package semantics
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -38,7 +37,7 @@ type row struct {
 	steps    string
 	files    string // of the workspace and of actions, see fixture.lay
 	stop     common.StopReason
-	change   func(f *fixture)
+	change   func(t *testing.T, f *fixture)
 
 	result string   // of the job; empty: success
 	want   string   // the steps' results
@@ -74,7 +73,7 @@ func (r row) over(t *testing.T, real bool) {
 	f.files = r.files
 	f.trace.stop = r.stop
 	if r.change != nil {
-		r.change(f)
+		r.change(t, f)
 	}
 	f.run(t)
 	r.compare(t, f)
@@ -272,6 +271,6 @@ func (f *fixture) run(t *testing.T) {
 	result := job.Run(t.Context())
 	stops.Wait()
 	if end := f.trace.end; end == nil || end.GetResult() != result {
-		t.Fatal(fmt.Sprintf("Run says %v, the trace ends with %v", result, end))
+		t.Fatalf("Run says %v, the trace ends with %v", result, end)
 	}
 }

@@ -40,6 +40,19 @@ const parted = `
 	echo main
 	-- octo/badpost@v1/post.js --
 	exit 4
+	-- octo/slowpost@v1/action.yml --
+	runs: {using: node20, main: main.js, post: post.js}
+	-- octo/slowpost@v1/main.js --
+	sleep 0.2
+	-- octo/slowpost@v1/post.js --
+	sleep 30
+	-- octo/wrap@v1/action.yml --
+	inputs: {n: {}}
+	runs:
+	  using: composite
+	  steps:
+	  - {uses: octo/all@v1, with: {n: "${{ inputs.n }}a"}}
+	  - {uses: octo/all@v1, with: {n: "${{ inputs.n }}b"}}
 	-- ./local/action.yml --
 	inputs: {n: {default: "?"}}
 	runs: {using: node20, pre: pre.js, main: main.js, post: post.js}
@@ -126,6 +139,16 @@ func TestOrder(t *testing.T) {
 			rows: []string{"pre B", "main Aa", "main Ab", "main Ac", "main B pre", "post Ab", "post Aa", "post B main"},
 		},
 		{
+			rule: "4.2: pre parts of a composite action's steps are one pre part, each step has its own state",
+			steps: `
+				- run: echo main A
+				- {uses: octo/wrap@v1, with: {n: B}}
+				- {uses: octo/all@v1, with: {n: C}}
+			`,
+			files: parted, want: "success success success",
+			rows: []string{"pre Ba", "pre Bb", "pre C", "main A", "main Ba pre", "main Bb pre", "main C pre", "post C main", "post Bb main", "post Ba main"},
+		},
+		{
 			rule:  "4.2: of a composite action's steps only those that have begun have a post part",
 			steps: `- {uses: ./wrap, with: {n: skip}}`,
 			files: parted, want: "success", rows: []string{"main skipa", "main skipc", "post skipa"}, not: []string{"skipb"},
@@ -171,6 +194,11 @@ func TestOrder(t *testing.T) {
 			files: parted, want: "success", has: []string{"##[error]Process completed with exit code 4."},
 		},
 		{
+			rule:  "4.3: timeout-minutes of a step holds for its post part too, with a clock of its own",
+			steps: `- {timeout-minutes: 0.006, continue-on-error: true, uses: octo/slowpost@v1}`,
+			files: parted, want: "success", has: []string{"has timed out after 0.006 minutes"},
+		},
+		{
 			rule: "4.2: the hooks of the machine are before and after everything",
 			steps: `
 				- {uses: octo/all@v1, with: {n: "$FROM_HOOK"}}
@@ -182,7 +210,7 @@ func TestOrder(t *testing.T) {
 				-- hooks/done.sh --
 				echo hook completed $FROM_HOOK
 			`,
-			change: func(f *fixture) {
+			change: func(_ *testing.T, f *fixture) {
 				f.spec.Hooks.JobStarted, f.spec.Hooks.JobCompleted = f.dir+"/hooks/start.sh", f.dir+"/hooks/done.sh"
 			},
 			want: "success", rows: []string{"hook started", "pre $FROM_HOOK", "post $FROM_HOOK main", "hook completed hook"},

@@ -174,7 +174,7 @@ func TestStops(t *testing.T) {
 		{
 			rule: "4.3: then the terminate, then the kill",
 			stop: common.StopServer,
-			change: func(f *fixture) {
+			change: func(_ *testing.T, f *fixture) {
 				f.spec.Shell.GracefulKillTimeout, f.spec.Shell.ForceKillTimeout = common.Duration(50*time.Millisecond), common.Duration(50*time.Millisecond)
 			},
 			steps: `
@@ -249,8 +249,8 @@ func TestStops(t *testing.T) {
 }
 
 func TestConditionsOfJobs(t *testing.T) {
-	needs := func(results ...runnerv1.Result) func(f *fixture) {
-		return func(f *fixture) {
+	needs := func(results ...runnerv1.Result) func(*testing.T, *fixture) {
+		return func(_ *testing.T, f *fixture) {
 			f.task.Needs = map[string]*runnerv1.TaskNeed{}
 			for i, r := range results {
 				f.task.Needs[string(rune('b'+i))] = &runnerv1.TaskNeed{Result: r, Outputs: map[string]string{"o": "out"}}
