@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -25,7 +26,14 @@ import (
 	"multirunner/workflow/engine"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// Shells let what they run in the background ignore the interrupt, and jobs
+	// would inherit that. The program itself takes it.
+	if signal.Ignored(os.Interrupt) {
+		signal.Notify(make(chan os.Signal, 1), os.Interrupt)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // row is a workflow and what becomes of it. Indentation that all lines of a
 // text have is taken away.

@@ -95,13 +95,13 @@ func TestResults(t *testing.T) {
 		},
 		{
 			rule: "4.3: the job's timeout cancels it",
-			job:  "timeout-minutes: 0.01",
+			job:  "timeout-minutes: 0.03",
 			steps: `
 				- run: sleep 30
 				- run: echo never
 				- {if: cancelled(), run: echo bye}
 			`,
-			result: "cancelled", want: "cancelled skipped success", rows: []string{"bye"}, has: []string{"maximum time of 0.01 minutes"}, not: []string{"never"},
+			result: "cancelled", want: "cancelled skipped success", rows: []string{"bye"}, has: []string{"maximum time of 0.03 minutes"}, not: []string{"never"},
 		},
 	})
 }
@@ -175,7 +175,7 @@ func TestStops(t *testing.T) {
 			rule: "4.3: then the terminate, then the kill",
 			stop: common.StopServer,
 			change: func(_ *testing.T, f *fixture) {
-				f.spec.Shell.GracefulKillTimeout, f.spec.Shell.ForceKillTimeout = common.Duration(50*time.Millisecond), common.Duration(50*time.Millisecond)
+				f.spec.Shell.GracefulKillTimeout, f.spec.Shell.ForceKillTimeout = common.Duration(50*time.Millisecond), common.Duration(700*time.Millisecond)
 			},
 			steps: `
 				- run: |
