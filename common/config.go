@@ -42,6 +42,9 @@ type ReportingConfig struct {
 type ActionsConfig struct {
 	MaxBytes Size `toml:"max_bytes"`
 	Offline  bool `toml:"offline"`
+	// ToolCache is the directory of RUNNER_TOOL_CACHE; empty is tools in the
+	// state directory.
+	ToolCache string `toml:"tool_cache"`
 }
 
 // MetricsConfig says what is measured.

@@ -82,6 +82,9 @@ func (v *validation) global() {
 	if c.StateDir != "" && !filepath.IsAbs(c.StateDir) {
 		v.warn("state_dir", "%q depends on the directory that the runner is started in, write an absolute path", c.StateDir)
 	}
+	if dir := c.Actions.ToolCache; dir != "" && !filepath.IsAbs(dir) {
+		v.bad("actions.tool_cache", "%q is not an absolute path: jobs start in directories of their own", dir)
+	}
 	v.oneOf("metrics.per_runner", string(c.Metrics.PerRunner), string(SwitchAuto), string(SwitchOn), string(SwitchOff))
 }
 

@@ -26,6 +26,7 @@ func TestValidateFindsEachBadValue(t *testing.T) {
 		{"batch", func(c *Config, r *RunnerConfig) { c.Reporting.LogReportBatchSize = 0 }, "reporting.log_report_batch_size: is 0, must be at least 1"},
 		{"spool", func(c *Config, r *RunnerConfig) { c.Reporting.SpoolMaxBytes = 10 }, "reporting.spool_max_bytes: is 10, must be at least 1MiB"},
 		{"heartbeat", func(c *Config, r *RunnerConfig) { c.Reporting.StateReportInterval = seconds(600) }, "reporting.state_report_interval: is 10m: servers end jobs"},
+		{"tool_cache", func(c *Config, r *RunnerConfig) { c.Actions.ToolCache = "tools" }, `actions.tool_cache: "tools" is not an absolute path`},
 		{"per_runner", func(c *Config, r *RunnerConfig) { c.Metrics.PerRunner = "yes" }, `metrics.per_runner: "yes" is none of auto, true, false`},
 
 		{"no name", func(c *Config, r *RunnerConfig) { r.Name = "" }, "runners[0].name: missing"},

@@ -60,6 +60,10 @@ func (l *Launcher) spec(b *build, req supervisor.StartRequest) (*common.JobSpec,
 		return nil, fmt.Errorf("task %d: %w", req.Task.GetId(), err)
 	}
 	runner, actions := req.Runner, l.o.Actions()
+	dirs := b.dirs
+	if actions.ToolCache != "" {
+		dirs.Tools = actions.ToolCache
+	}
 	return &common.JobSpec{
 		V:             common.JobSpecVersion,
 		Task:          task,
@@ -85,7 +89,7 @@ func (l *Launcher) spec(b *build, req supervisor.StartRequest) (*common.JobSpec,
 		ActionsOffline:     actions.Offline,
 
 		Capabilities: req.Capabilities,
-		Dirs:         b.dirs,
+		Dirs:         dirs,
 		Workspace:    l.o.Workspace,
 	}, nil
 }
