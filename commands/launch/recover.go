@@ -49,6 +49,7 @@ func (l *Launcher) Recover(runners []*common.RunnerConfig) ([]supervisor.Adopted
 		if !left.Alive {
 			// Before the sender looks: it must not tell the server that the job lives.
 			b.log.Info("Closing a job of an earlier run")
+			b.sweep() // also when there is an end: who wrote it may not have come to this
 			b.conclude(closing(nil, "the runner ended while the job ran",
 				"##[error]The runner and this job's process ended while the job ran. The job is closed as failed by the next start of the runner."))
 		}
