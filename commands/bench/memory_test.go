@@ -28,7 +28,7 @@ func memoryTable(t *testing.T, bin string) table {
 	official := map[int]string{1: "23 MB, so 4.6 GB for 200"}
 	for _, n := range []int{1, 200, 2_000, 10_000} {
 		m := supervisorMemory(t, bin, n)
-		result.add(fmt.Sprintf("supervisor, %d registrations", n), megabytes(m.resident), megabytes(m.unshared), aims[n], official[n])
+		result.add(fmt.Sprintf("supervisor, registrations: %d", n), megabytes(m.resident), megabytes(m.unshared), aims[n], official[n])
 	}
 	m := jobMemory(t, bin)
 	result.add("job process", megabytes(m.resident), megabytes(m.unshared), "12 MB unshared", "in the runner's process")
