@@ -32,6 +32,7 @@ type runner struct {
 	fail  error
 	panic bool
 	block chan struct{}
+	began chan struct{} // gets a value when a status is asked for; may be nil
 }
 
 func (r *runner) note(format string, args ...any) error {
@@ -46,6 +47,9 @@ func (r *runner) note(format string, args ...any) error {
 }
 
 func (r *runner) Status(ctx context.Context) (Status, error) {
+	if r.began != nil {
+		r.began <- struct{}{}
+	}
 	if r.block != nil {
 		select {
 		case <-r.block:
@@ -309,6 +313,24 @@ func TestTheEndOfTheRunnerEndsConversations(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	if _, err := other.Status(t.Context()); !errors.Is(err, ErrGone) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestAnAnswerThatTheEndOfTheRunnerCutsOffIsItsEnd(t *testing.T) {
+	dir, r := stateDir(t), &runner{block: make(chan struct{}), began: make(chan struct{}, 1), fail: context.Canceled}
+	s := listen(t, dir, r)
+	c := dial(t, dir)
+	answered := make(chan error, 1)
+	go func() {
+		_, err := c.Status(t.Context())
+		answered <- err
+	}()
+	<-r.began
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-answered; !errors.Is(err, ErrGone) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -176,7 +176,11 @@ func (s *Server) serve(conn net.Conn) {
 			_ = send(conn, message{ID: question.ID, Error: err.Error()})
 			return
 		}
-		if err := send(conn, s.answer(question)); err != nil {
+		answer, err := s.answer(question)
+		if err != nil {
+			return // a runner that ends has no answers: hanging up says so
+		}
+		if err := send(conn, answer); err != nil {
 			return
 		}
 	}
@@ -203,24 +207,28 @@ func send(conn net.Conn, m message) error {
 }
 
 // answer asks the handler. A panic of it is an error of the question.
-func (s *Server) answer(question message) (answer message) {
+// The error is that the server closes, and the handler gave up because of it.
+func (s *Server) answer(question message) (answer message, closing error) {
 	ctx, cancel := context.WithTimeoutCause(s.ctx, answerTimeout, errors.New("the runner does not answer"))
 	defer cancel()
 	defer func() {
 		if p := recover(); p != nil {
 			s.log.WithField("stack", string(debug.Stack())).Errorf("Panic while answering a command: %v", p)
-			answer = message{Error: "something went wrong in the runner, see its log"}
+			answer, closing = message{Error: "something went wrong in the runner, see its log"}, nil
 		}
 		answer.ID, answer.Command = question.ID, question.Command
 	}()
 	answer, err := s.ask(ctx, question)
+	if err != nil && errors.Is(err, context.Canceled) && s.ctx.Err() != nil {
+		return message{}, err
+	}
 	if err != nil {
 		if cause := context.Cause(ctx); errors.Is(err, context.DeadlineExceeded) && cause != nil {
 			err = cause
 		}
-		return message{Error: err.Error()}
+		return message{Error: err.Error()}, nil
 	}
-	return answer
+	return answer, nil
 }
 
 func (s *Server) ask(ctx context.Context, question message) (answer message, err error) {
