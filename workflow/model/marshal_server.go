@@ -158,6 +158,13 @@ func (j *Job) serverServices() (*yaml.Node, error) {
 	}
 	b := buildFrom(nil)
 	for _, f := range j.Services.fields() {
+		image := f.value
+		if image.IsMapping() {
+			image = image.Get("image")
+		}
+		if image.IsNull() || image.Text() == "" {
+			continue // no image is no service, and would make the payload a faulty one
+		}
 		service, err := serverService(f.value)
 		if err != nil {
 			return nil, err
