@@ -51,6 +51,9 @@ type Paths struct {
 	Temp      string // RUNNER_TEMP
 	Home      string // HOME
 	ToolCache string // RUNNER_TOOL_CACHE
+	// Node is a directory with the operator's node for actions, used when PATH
+	// has none; "" without one.
+	Node string
 }
 
 // Command is one process that an executor runs.

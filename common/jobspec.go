@@ -24,9 +24,13 @@ type JobSpec struct {
 	Executor      string   `json:"executor"`
 	LabelArg      string   `json:"label_arg,omitempty"` // the image of a docker label
 
-	Shell       ShellConfig `json:"shell"`
-	Environment []string    `json:"environment,omitempty"`
-	Hooks       HooksConfig `json:"hooks"`
+	Shell ShellConfig `json:"shell"`
+	// Docker is without the registries, whose passwords no encoder gives away:
+	// they are in Registries.
+	Docker      DockerConfig  `json:"docker"`
+	Registries  []JobRegistry `json:"registries,omitempty"`
+	Environment []string      `json:"environment,omitempty"`
+	Hooks       HooksConfig   `json:"hooks"`
 
 	JobTimeout    Duration `json:"job_timeout"`
 	OutputLimit   Size     `json:"output_limit"`
@@ -41,6 +45,14 @@ type JobSpec struct {
 
 	Dirs      JobDirs   `json:"dirs"`
 	Workspace Workspace `json:"workspace"`
+}
+
+// JobRegistry is a credential for a registry of images, the password in plain
+// text.
+type JobRegistry struct {
+	Server   string `json:"server"`
+	Username string `json:"username"`
+	Password string `json:"password"`
 }
 
 // JobDirs are absolute paths on the host.
