@@ -9,6 +9,9 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"syscall"
+
+	"multirunner/helpers/hardlink"
 )
 
 // maxManifest bounds what is read of a file, in bytes. It is one more than
@@ -20,20 +23,14 @@ var ErrNoManifest = errors.New("no action.yml, action.yaml or Dockerfile")
 
 // Load reads the manifest of the action in a directory: action.yml, else
 // action.yaml, else a Dockerfile alone, which makes a docker action without
-// inputs (GitHub: this order). root is the host's path of the repository or
-// workspace, dir the slash-separated path of the action below it, "" for the
-// top: Reference.Path.
+// inputs (GitHub: this order). tree is the repository or the workspace, dir the
+// slash-separated path of the action below it, "" for the top: Reference.Path.
 //
-// Nothing outside of root is read, whatever links there are. Paths in the
+// Nothing outside of the tree is read, whatever links there are. Paths in the
 // manifest that lead out of it are errors; whether they exist is Locate's to
 // say, as a step may make them. When there is no manifest the error is
 // ErrNoManifest.
-func Load(root, dir string) (*Manifest, error) {
-	tree, err := os.OpenRoot(root)
-	if err != nil {
-		return nil, fmt.Errorf("action: %w", err)
-	}
-	defer tree.Close()
+func Load(tree *os.Root, dir string) (*Manifest, error) {
 	if dir == "" {
 		dir = "."
 	}
@@ -80,7 +77,8 @@ func stat(tree *os.Root, name string) (fs.FileInfo, error) {
 }
 
 // read reads a regular file of bounded size. Its kind is looked at before it
-// is opened: opening a pipe would wait for a writer.
+// is opened, as some devices do something then, and again after that: a job may
+// have put another one in its place.
 func read(tree *os.Root, name string) ([]byte, error) {
 	info, err := stat(tree, name)
 	if err != nil {
@@ -89,11 +87,25 @@ func read(tree *os.Root, name string) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is not a file", name)
 	}
-	file, err := tree.Open(filepath.FromSlash(name))
+	file, err := tree.OpenFile(filepath.FromSlash(name), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
+	opened, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	top, err := tree.Stat(".")
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case !opened.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is not a file", name)
+	case hardlink.Foreign(top, opened):
+		return nil, fmt.Errorf("%s is a link to a file of another user", name)
+	}
 	return io.ReadAll(io.LimitReader(file, maxManifest))
 }
 
@@ -129,18 +141,14 @@ func inside(tree *os.Root, dir, name string) (string, error) {
 	case !info.Mode().IsRegular():
 		return "", fmt.Errorf("%q is not a file", excerpt(name))
 	}
-	return filepath.FromSlash(joined), nil
+	return joined, nil
 }
 
-// Locate gives the host's path of a file that a manifest names (Runs.Main, Pre,
-// Post, a Dockerfile), for the root and dir that were given to Load. The error
-// satisfies errors.Is(err, fs.ErrNotExist) when it is not there.
-func Locate(root, dir, name string) (string, error) {
-	tree, err := os.OpenRoot(root)
-	if err != nil {
-		return "", err
-	}
-	defer tree.Close()
+// Locate gives the slash-separated path, below the tree, of a file that a
+// manifest names (Runs.Main, Pre, Post, a Dockerfile), for the tree and dir that
+// were given to Load. The error satisfies errors.Is(err, fs.ErrNotExist) when it
+// is not there.
+func Locate(tree *os.Root, dir, name string) (string, error) {
 	if dir == "" {
 		dir = "."
 	}
@@ -151,5 +159,5 @@ func Locate(root, dir, name string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("file %w", err)
 	}
-	return filepath.Join(root, below), nil
+	return below, nil
 }

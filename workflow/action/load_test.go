@@ -10,7 +10,7 @@ import (
 )
 
 // tree makes a repository of files below a directory that has a file of its own.
-func tree(t *testing.T, files map[string]string) string {
+func tree(t *testing.T, files map[string]string) *os.Root {
 	t.Helper()
 	outer := t.TempDir()
 	root := filepath.Join(outer, "repository")
@@ -32,7 +32,12 @@ func tree(t *testing.T, files map[string]string) string {
 	if err := os.WriteFile(filepath.Join(outer, "outside"), []byte("runs: {using: node20, main: x}"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	return root
+	opened, err := os.OpenRoot(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { opened.Close() })
+	return opened
 }
 
 const (
@@ -100,7 +105,7 @@ func TestFilesBesideTheActionAreItsOwnRepositorys(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := Locate(root, "init", m.Runs.Main)
-	if err != nil || got != filepath.Join(root, "lib", "init.js") {
+	if err != nil || got != "lib/init.js" {
 		t.Errorf("main: %s, %v", got, err)
 	}
 	if _, err := Locate(root, "init", m.Runs.Post); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), `"../lib/later.js"`) {
@@ -113,7 +118,7 @@ func TestFilesBesideTheActionAreItsOwnRepositorys(t *testing.T) {
 
 func TestAPipeIsNoManifest(t *testing.T) {
 	root := tree(t, map[string]string{"x": ""})
-	makePipe(t, filepath.Join(root, "action.yml"))
+	makePipe(t, filepath.Join(root.Name(), "action.yml"))
 	if _, err := Load(root, ""); err == nil || !strings.Contains(err.Error(), "is not a file") {
 		t.Errorf("got %v", err)
 	}

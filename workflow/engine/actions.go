@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"multirunner/workflow/action"
@@ -42,8 +43,16 @@ type repository struct{ url, ref string }
 
 // location is where an action is.
 type location struct {
-	root string // of its repository, or the workspace, as this process sees it
+	root string // of its repository, as this process sees it; "" for the workspace
 	dir  string // below it, slash-separated
+}
+
+// openTree opens what the location is in.
+func (j *Job) openTree(at location) (*os.Root, error) {
+	if at.root == "" {
+		return j.openWorkspace()
+	}
+	return os.OpenRoot(at.root)
 }
 
 // usable is an action that is there to be used.
@@ -161,7 +170,7 @@ func (j *Job) useFetched(s *step) ([]*step, error) {
 // those that this one uses.
 func (j *Job) useLocal(ctx context.Context, s *step) error {
 	w := s.work.(*usesWork)
-	inner, err := j.use(s, location{j.hostWorkspace(), w.ref.Path}, j.executor.Paths().Workspace)
+	inner, err := j.use(s, location{"", w.ref.Path}, j.executor.Paths().Workspace)
 	if errors.Is(err, action.ErrNoManifest) {
 		return fmt.Errorf("%w: is there a step before this one that checks the repository out, as actions/checkout does?", err)
 	}
@@ -201,7 +210,12 @@ func (j *Job) manifest(at location, local bool) (*action.Manifest, error) {
 	if m, ok := j.actions.manifests[at]; ok && !local {
 		return m, nil
 	}
-	m, err := action.Load(at.root, at.dir)
+	tree, err := j.openTree(at)
+	if err != nil {
+		return nil, err
+	}
+	defer tree.Close()
+	m, err := action.Load(tree, at.dir)
 	if err != nil {
 		return nil, err
 	}

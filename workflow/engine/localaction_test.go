@@ -113,6 +113,60 @@ func TestLinksLeadToNoActionOutsideOfTheWorkspace(t *testing.T) {
 	b.wantNoRow("secret of the machine")
 }
 
+// The runner may be allowed to read more than the job's user is.
+func TestNothingOfTheMachineIsReadForAnActionOfTheWorkspace(t *testing.T) {
+	const secret = "secret of the machine: ["
+	fault := func(t *testing.T, err error) {
+		t.Helper()
+		if err != nil {
+			t.Skip(err)
+		}
+	}
+	for claim, plant := range map[string]func(t *testing.T, work, outside string){
+		"a link to a manifest": func(t *testing.T, work, outside string) {
+			fault(t, os.Mkdir(filepath.Join(work, "a"), 0o755))
+			fault(t, os.Symlink(filepath.Join(outside, "action.yml"), filepath.Join(work, "a", "action.yml")))
+		},
+		"a link to its directory": func(t *testing.T, work, outside string) {
+			fault(t, os.Symlink(outside, filepath.Join(work, "a")))
+		},
+		"a link upwards": func(t *testing.T, work, outside string) {
+			up, err := filepath.Rel(work, outside)
+			fault(t, err)
+			fault(t, os.Symlink(up, filepath.Join(work, "a")))
+		},
+		"a link in place of the workspace": func(t *testing.T, work, outside string) {
+			fault(t, os.Rename(outside, filepath.Join(outside+"2")))
+			fault(t, os.MkdirAll(outside, 0o755))
+			fault(t, os.Rename(outside+"2", filepath.Join(outside, "a")))
+			fault(t, os.RemoveAll(work))
+			fault(t, os.Symlink(outside, work))
+		},
+		"a hard link": func(t *testing.T, work, outside string) {
+			if os.Geteuid() != 0 {
+				t.Skip("needs root, who may read what others may not")
+			}
+			fault(t, os.Mkdir(filepath.Join(work, "a"), 0o755))
+			fault(t, os.Link(filepath.Join(outside, "action.yml"), filepath.Join(work, "a", "action.yml")))
+			fault(t, os.Chown(work, 65534, 65534))
+			fault(t, os.Chown(filepath.Dir(work), 65534, 65534))
+		},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			b := withActions(t, "- uses: ./a\n- {if: always(), run: 'out ::add-matcher::a/action.yml'}", "-- ./x --\nx\n")
+			outside := filepath.Join(t.TempDir(), "outside")
+			fault(t, os.Mkdir(outside, 0o700))
+			fault(t, os.WriteFile(filepath.Join(outside, "action.yml"), []byte(secret), 0o600))
+			plant(t, filepath.Join(b.spec.Dirs.Build, "work"), outside)
+			b.run()
+			b.wantResults("failure failure")
+			b.wantNoRow("secret of the machine")
+			b.wantNoRow("mapping") // what is wrong with the secret's own text
+			b.wantNoRow("line 1")
+		})
+	}
+}
+
 func TestWithoutASourceOnlyTheWorkspacesActionsRun(t *testing.T) {
 	b := withActions(t, `
 		- uses: ./mine

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"multirunner/common"
+	"multirunner/helpers/hardlink"
 	"multirunner/workflow/command"
 	"multirunner/workflow/matcher"
 )
@@ -129,8 +130,15 @@ func readBelow(root, name string, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, cause(err)
 	}
-	if !info.Mode().IsRegular() {
+	top, err := tree.Stat(".")
+	if err != nil {
+		return nil, cause(err)
+	}
+	switch {
+	case !info.Mode().IsRegular():
 		return nil, errors.New("it is not a regular file")
+	case hardlink.Foreign(top, info):
+		return nil, errors.New("it is a link to a file of another user")
 	}
 	data, err := io.ReadAll(io.LimitReader(file, limit+1))
 	if err != nil {

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"path"
 	"strconv"
 	"strings"
 
@@ -39,8 +38,14 @@ func (w *usesWork) runNode(ctx context.Context, r *stepRun, inputs []model.Pair,
 // fails.
 func (w *usesWork) locate(j *Job, file string) (string, error) {
 	at := w.action.at
-	if _, err := action.Locate(at.root, at.dir, file); err != nil {
+	tree, err := j.openTree(at)
+	if err != nil {
 		return "", err
 	}
-	return j.machine.join(w.action.root, path.Join(at.dir, file)), nil
+	defer tree.Close()
+	below, err := action.Locate(tree, at.dir, file)
+	if err != nil {
+		return "", err
+	}
+	return j.machine.join(w.action.root, below), nil
 }
