@@ -43,6 +43,8 @@ type RunnerSpec struct {
 	AnyLabel     bool
 	Capabilities []string
 	Ephemeral    bool
+	// UUID and Token are made when they are empty.
+	UUID, Token string
 }
 
 // RunnerInfo is what the server knows of a runner. Token is only set by
@@ -90,8 +92,8 @@ func (s *Server) AddRunner(spec RunnerSpec) RunnerInfo {
 func (s *Server) addRunner(spec RunnerSpec) *runnerRow {
 	row := &runnerRow{
 		id:           s.nextID("runner"),
-		uuid:         uuid.NewString(),
-		token:        randomHex(40),
+		uuid:         cmp.Or(spec.UUID, uuid.NewString()),
+		token:        cmp.Or(spec.Token, randomHex(40)),
 		name:         shortName(spec.Name),
 		scope:        spec.Scope,
 		labels:       slices.Clone(spec.Labels),
