@@ -18,6 +18,7 @@ type Container struct {
 	Volumes []string
 	Options string
 	// Entrypoint and Command replace those of a service's image; "" keeps them.
+	// They are split at white space as in a shell, double quotes hold together.
 	Entrypoint string
 	Command    string
 	// Username and Password are credentials for the registry of the image.
@@ -46,14 +47,22 @@ type RunningContainers struct {
 	Network   string // the engine's id; "" when there was no need of one
 	Container string // the job's; "" when commands run on the host
 	Services  []RunningService
+	// Arch and System tell of the job's container: its architecture as Go calls
+	// it, and the system as people do ("Debian GNU/Linux 12"). Both may be empty.
+	Arch   string
+	System string
 }
 
 // ActionImage is the image of a docker action: one that has a name, or one to
 // be built from a directory of this machine.
 type ActionImage struct {
 	Image      string // without docker://
-	Dir        string // the build context; "" when Image is set
+	Dir        string // the build context, absolute; "" when Image is set
 	Dockerfile string // below Dir, slash-separated
+	// Root is Dir or a directory above it that nobody but the runner can have
+	// put there: opened from it (os.Root), nothing outside of it is read whatever
+	// links a job has made.
+	Root string
 }
 
 // ContainerRun is one container that runs to its end: a docker action.
