@@ -113,11 +113,30 @@ type Importer interface {
 	Import(ctx context.Context, dir string) (string, error)
 }
 
+// Swept says whose leftovers a Sweep removes.
+type Swept struct {
+	// Instance is the identity of the state directory, as JobSpec has it.
+	Instance string
+	// Runners are the registrations whose jobs may have left something.
+	Runners []*RunnerConfig
+	// Alive is asked by the name of a job's directory, after what there is was
+	// looked at: a job that begins meanwhile is alive before it makes anything.
+	Alive func(job string) bool
+}
+
 // Sweeper is an ExecutorProvider whose jobs may leave something outside their
 // processes and directories when they are killed.
 type Sweeper interface {
 	// Sweep removes what jobs of this runner have left that are not alive any
-	// more, never anybody else's. alive is asked by the name of a job's
-	// directory.
-	Sweep(ctx context.Context, alive func(job string) bool) error
+	// more, never anybody else's. After an error it has removed what it could.
+	Sweep(ctx context.Context, s Swept) error
+}
+
+// Located is an ExecutorProvider that works in a place which the registration
+// names, such as an engine: in one place it may be available, in another not.
+type Located interface {
+	// Place names the place of a registration's jobs. It only reads.
+	Place(runner *RunnerConfig) string
+	// AvailableAt is Available for one place.
+	AvailableAt(ctx context.Context, place string) error
 }

@@ -12,17 +12,20 @@ const JobSpecVersion = 1
 // JobSpec is everything that a job process needs, handed to it on standard
 // input. It holds the job's secrets, never the runner's token.
 type JobSpec struct {
-	V             int      `json:"v"`
-	Task          []byte   `json:"task"` // runner.v1.Task as fetched, marshalled
-	URL           string   `json:"url"`
-	Registration  string   `json:"registration"`
-	UUID          string   `json:"uuid"`
-	RunnerVersion string   `json:"runner_version"`
-	TrackingID    string   `json:"tracking_id"`
-	Label         string   `json:"label"`  // the configured label that decided, "" for none
-	Labels        []string `json:"labels"` // all of the registration's
-	Executor      string   `json:"executor"`
-	LabelArg      string   `json:"label_arg,omitempty"` // the image of a docker label
+	V             int    `json:"v"`
+	Task          []byte `json:"task"` // runner.v1.Task as fetched, marshalled
+	URL           string `json:"url"`
+	Registration  string `json:"registration"`
+	UUID          string `json:"uuid"`
+	RunnerVersion string `json:"runner_version"`
+	TrackingID    string `json:"tracking_id"`
+	// Instance is the identity of the state directory: what is made outside of
+	// it for the job is labelled with it.
+	Instance string   `json:"instance,omitempty"`
+	Label    string   `json:"label"`  // the configured label that decided, "" for none
+	Labels   []string `json:"labels"` // all of the registration's
+	Executor string   `json:"executor"`
+	LabelArg string   `json:"label_arg,omitempty"` // the image of a docker label
 
 	Shell ShellConfig `json:"shell"`
 	// Docker is without the registries, whose passwords no encoder gives away:
