@@ -20,7 +20,7 @@ Example:
    $ runner config check -c /etc/runner/config.toml`
 
 const configShowDescription = `Prints the configuration that is in effect, defaults included, as TOML.
-Tokens and the values of environment entries are not shown.
+Tokens, passwords and the values of environment entries are not shown.
 
 Example:
    $ runner config show`
@@ -125,7 +125,27 @@ func withoutSecrets(r *common.RunnerConfig) *common.RunnerConfig {
 		shown.Environment[i] = name + "=" + common.NewSecret(entry).String()
 	}
 	shown.Shell.PassEnvironment = append([]string{}, r.Shell.PassEnvironment...)
+	shown.Docker = dockerWithoutSecrets(r.Docker)
 	return &shown
+}
+
+// dockerWithoutSecrets is withoutSecrets for [runners.docker].
+func dockerWithoutSecrets(d common.DockerConfig) common.DockerConfig {
+	d.PullPolicy = append(common.PullPolicy{}, d.PullPolicy...)
+	for _, list := range []*[]string{
+		&d.AllowedImages, &d.AllowedServices, &d.CapAdd, &d.CapDrop, &d.Devices,
+		&d.Volumes, &d.AllowedVolumes, &d.AllowedOptions, &d.DNS, &d.ExtraHosts,
+	} {
+		*list = append([]string{}, *list...)
+	}
+	d.Host = publicURL(d.Host)
+	d.Registries = append([]common.RegistryConfig(nil), d.Registries...)
+	for i := range d.Registries {
+		if registry := &d.Registries[i]; registry.PasswordFile != "" || registry.PasswordEnv != "" {
+			registry.Password = common.Secret{}
+		}
+	}
+	return d
 }
 
 // publicURL hides a password that somebody wrote into a URL.

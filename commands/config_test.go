@@ -24,6 +24,10 @@ url = "https://git.example.org/"
 uuid = "uuid-b"
 token = "secret-token-b"
 labels = ["linux:host"]
+[[runners.docker.registries]]
+server = "registry.example.org"
+username = "ci"
+password = "secret-password"
 `
 
 func TestConfigCheckPrintsOK(t *testing.T) {
@@ -59,7 +63,7 @@ func TestConfigShowHasTheDefaultsAndNoSecrets(t *testing.T) {
 	if strings.Contains(got, "secret-") || strings.Contains(w.stderr.String(), "secret-") {
 		t.Errorf("a secret is shown:\n%s", got)
 	}
-	contains(t, got, `check_interval = "3s"`, `state_dir = "/state/runner"`, `token = "[redacted]"`, `"PASSWORD=[redacted]"`,
+	contains(t, got, `check_interval = "3s"`, `state_dir = "/state/runner"`, `token = "[redacted]"`, `"PASSWORD=[redacted]"`, `password = "[redacted]"`,
 		"limit = 2", `spool_max_bytes = "1GiB"`, `graceful_kill_timeout = "7.5s"`)
 
 	config, problems, err := common.DecodeConfig("shown", []byte(got))
@@ -80,5 +84,15 @@ func TestConfigShowHidesResolvedTokens(t *testing.T) {
 	contains(t, w.stdout.String(), `token_env = "TOKEN_B"`)
 	if n := strings.Count(w.stdout.String(), `token = "[redacted]"`); n != 1 {
 		t.Errorf("%d tokens:\n%s", n, w.stdout.String())
+	}
+}
+
+func TestConfigShowHidesResolvedPasswords(t *testing.T) {
+	w := newWorld(t)
+	w.getenv["PASSWORD_B"] = "secret-password"
+	w.must(t, "config", "show", "-c", tomlFile(t, strings.Replace(goodConfig, `password = "secret-password"`, `password_env = "PASSWORD_B"`, 1)))
+	contains(t, w.stdout.String(), `password_env = "PASSWORD_B"`, `password = ""`)
+	if got := w.stdout.String(); strings.Contains(got, "secret-") {
+		t.Errorf("a secret is shown:\n%s", got)
 	}
 }

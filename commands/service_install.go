@@ -126,6 +126,11 @@ func (v *serviceVerb) checkConfig(spec service.Spec, file *configfile.File) erro
 		if r.TokenEnv != "" && !variables[r.TokenEnv] {
 			v.env.warnf("registration %q: the service needs the variable %s (token_env): %s", r.Name, r.TokenEnv, v.howToSet(spec.Name))
 		}
+		for _, registry := range r.Docker.Registries {
+			if name := registry.PasswordEnv; name != "" && !variables[name] {
+				v.env.warnf("registration %q: the service needs the variable %s (password_env): %s", r.Name, name, v.howToSet(spec.Name))
+			}
+		}
 	}
 	return nil
 }
@@ -138,18 +143,23 @@ func fromServiceEnvironment(config *common.Config, p common.Problem) bool {
 	}
 	r := config.Runners[p.Runner]
 	switch p.Key {
-	case "runners.token_env":
+	case "runners.token_env", "runners.docker.registries.password_env":
 		return true
 	case "runners.token_file":
 		return isCredential(r.TokenFile)
+	case "runners.docker.registries.password_file":
+		// Another registry's file may be meant: checkFiles looks at those.
+		return slices.ContainsFunc(r.Docker.Registries, func(registry common.RegistryConfig) bool {
+			return isCredential(registry.PasswordFile)
+		})
 	}
 	return false
 }
 
-// isCredential tells whether a token_file is a systemd credential, which only
-// the service sees.
-func isCredential(tokenFile string) bool {
-	return strings.HasPrefix(tokenFile, "$CREDENTIALS_DIRECTORY") || strings.HasPrefix(tokenFile, "${CREDENTIALS_DIRECTORY}")
+// isCredential tells whether the file of a token or a password is a systemd
+// credential, which only the service sees.
+func isCredential(file string) bool {
+	return strings.HasPrefix(file, "$CREDENTIALS_DIRECTORY") || strings.HasPrefix(file, "${CREDENTIALS_DIRECTORY}")
 }
 
 // serviceVariables gives the names that the service's environment file sets.
@@ -190,6 +200,11 @@ func (v *serviceVerb) checkFiles(ctx context.Context, spec service.Spec, config 
 	for _, r := range config.Runners {
 		if r.TokenFile != "" && !isCredential(r.TokenFile) {
 			readable = append(readable, r.TokenFile)
+		}
+		for _, registry := range r.Docker.Registries {
+			if registry.PasswordFile != "" && !isCredential(registry.PasswordFile) {
+				readable = append(readable, registry.PasswordFile)
+			}
 		}
 		if r.TLSCAFile != "" {
 			readable = append(readable, r.TLSCAFile)

@@ -73,8 +73,9 @@ type RunnerConfig struct {
 	TLSCAFile          string `toml:"tls_ca_file"`
 	InsecureSkipVerify bool   `toml:"insecure_skip_verify"`
 
-	Hooks HooksConfig `toml:"hooks"`
-	Shell ShellConfig `toml:"shell"`
+	Hooks  HooksConfig  `toml:"hooks"`
+	Shell  ShellConfig  `toml:"shell"`
+	Docker DockerConfig `toml:"docker"`
 }
 
 // HooksConfig names scripts that the operator runs around every job.

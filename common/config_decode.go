@@ -99,9 +99,9 @@ func (d *decoder) fatal(err error, text string) error {
 	if line > 0 {
 		where += fmt.Sprintf(":%d", line)
 	}
-	if d.hasToken(line) {
+	if secret := d.secretAt(line); secret != "" {
 		// The decoder quotes what it does not understand.
-		return fmt.Errorf(`%s: the value of a token is not text in quotes: write token = "…"`, where)
+		return fmt.Errorf(`%s: the value of a %[2]s is not text in quotes: write %[2]s = "…"`, where, secret)
 	}
 	if key != "" {
 		where += ": " + key
@@ -109,11 +109,17 @@ func (d *decoder) fatal(err error, text string) error {
 	return fmt.Errorf("%s: %s: correct this line (text stands in quotes), the file cannot be used before", where, message)
 }
 
-// hasToken tells whether a token stands in a line.
-func (d *decoder) hasToken(line int) bool {
-	return slices.ContainsFunc(d.doc.Entries(), func(e tomltext.Entry) bool {
-		return e.Line == line && strings.EqualFold(e.Keys[len(e.Keys)-1], "token")
-	})
+// secretKeys are those whose values are never repeated.
+var secretKeys = []string{"token", "password"}
+
+// secretAt gives the key of a secret that stands in a line, or "".
+func (d *decoder) secretAt(line int) string {
+	for _, e := range d.doc.Entries() {
+		if key := strings.ToLower(e.Keys[len(e.Keys)-1]); e.Line == line && slices.Contains(secretKeys, key) {
+			return key
+		}
+	}
+	return ""
 }
 
 // explain takes the decoder's errors apart. Syntax errors are typed, those of

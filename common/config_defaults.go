@@ -42,6 +42,7 @@ func DefaultRunner() *RunnerConfig {
 			GracefulKillTimeout: seconds(7.5),
 			ForceKillTimeout:    seconds(2.5),
 		},
+		Docker: DefaultDocker(),
 	}
 }
 

@@ -1,29 +1,32 @@
 package common
 
+import "fmt"
+
 // DockerConfig is [runners.docker]: how jobs run in containers.
 type DockerConfig struct {
 	Host  string `toml:"host"`  // of the engine; empty is DOCKER_HOST, else the system's socket
 	Image string `toml:"image"` // for labels that name none
 
 	// Images.
-	PullPolicy      []string         `toml:"pull_policy"` // tried in order: always, if-not-present, never
+	PullPolicy      PullPolicy       `toml:"pull_policy"`
 	AllowedImages   []string         `toml:"allowed_images"`
 	AllowedServices []string         `toml:"allowed_services"`
 	Platform        string           `toml:"platform"`
 	Registries      []RegistryConfig `toml:"registries" json:"-"`
 
 	// What a job may have.
-	Privileged     bool     `toml:"privileged"`
-	NoNewPrivs     bool     `toml:"no_new_privileges"`
-	CapAdd         []string `toml:"cap_add"`
-	CapDrop        []string `toml:"cap_drop"`
-	Devices        []string `toml:"devices"`
-	MountSocket    bool     `toml:"mount_socket"`
-	Volumes        []string `toml:"volumes"`         // in every job container
-	AllowedVolumes []string `toml:"allowed_volumes"` // that workflows may name
-	AllowedOptions []string `toml:"allowed_options"` // of workflows, beyond the harmless ones
+	Privileged      bool     `toml:"privileged"`
+	NoNewPrivileges bool     `toml:"no_new_privileges"`
+	CapAdd          []string `toml:"cap_add"`
+	CapDrop         []string `toml:"cap_drop"`
+	Devices         []string `toml:"devices"`
+	MountSocket     bool     `toml:"mount_socket"`
+	Volumes         []string `toml:"volumes"`         // in every job container
+	AllowedVolumes  []string `toml:"allowed_volumes"` // globs: what workflows may mount
+	AllowedOptions  []string `toml:"allowed_options"` // globs: of workflows, beyond the harmless ones
 
-	// Resources, each container's. Max holds for what workflows ask for.
+	// Resources, each container's; 0 is no limit of ours. Max holds for what
+	// workflows ask for, and is what a container gets that has no other limit.
 	Memory           Size    `toml:"memory"`
 	CPUs             float64 `toml:"cpus"`
 	PidsLimit        int     `toml:"pids_limit"`
@@ -50,6 +53,39 @@ type DockerConfig struct {
 	AdmissionScript string `toml:"admission_script"`
 }
 
+// PullPolicy says when an image is pulled: the words are tried in this order
+// until one gives the image. A config file may write a single one without the
+// list.
+type PullPolicy []string
+
+// The words of a PullPolicy.
+const (
+	PullAlways       = "always"
+	PullIfNotPresent = "if-not-present"
+	PullNever        = "never"
+)
+
+// UnmarshalTOML takes a text or a list of texts.
+func (p *PullPolicy) UnmarshalTOML(v any) error {
+	switch v := v.(type) {
+	case string:
+		*p = PullPolicy{v}
+		return nil
+	case []any:
+		words := make(PullPolicy, 0, len(v))
+		for _, element := range v {
+			word, ok := element.(string)
+			if !ok {
+				return fmt.Errorf("%v is not a word: write \"always\", \"if-not-present\" or \"never\"", element)
+			}
+			words = append(words, word)
+		}
+		*p = words
+		return nil
+	}
+	return fmt.Errorf("%v is not a word or a list of words: write for example [\"always\", \"if-not-present\"]", v)
+}
+
 // RegistryConfig is [[runners.docker.registries]]: credentials for one registry
 // of images.
 type RegistryConfig struct {
@@ -63,8 +99,8 @@ type RegistryConfig struct {
 // DefaultDocker gives [runners.docker] with every default.
 func DefaultDocker() DockerConfig {
 	return DockerConfig{
-		PullPolicy:          []string{"always", "if-not-present"},
-		NoNewPrivs:          true,
+		PullPolicy:          PullPolicy{PullAlways, PullIfNotPresent},
+		NoNewPrivileges:     true,
 		ServiceReadyTimeout: seconds(300),
 		MinFreeDisk:         1 << 30,
 	}

@@ -27,6 +27,9 @@ func appendKeys(keys []KeyDoc, prefix string, table reflect.Value) []KeyDoc {
 		case []*RunnerConfig:
 			keys = appendKeys(keys, prefix+name+".", reflect.ValueOf(DefaultRunner()).Elem())
 			continue
+		case []RegistryConfig:
+			keys = appendKeys(keys, prefix+name+".", reflect.ValueOf(RegistryConfig{}))
+			continue
 		case Secret:
 			keys = append(keys, KeyDoc{prefix + name, "string", `""`})
 			continue
@@ -48,6 +51,8 @@ func typeName(v reflect.Value) string {
 		return "size"
 	case Switch:
 		return `"auto", true or false`
+	case PullPolicy:
+		return "string or list of strings"
 	}
 	switch v.Kind() {
 	case reflect.Bool:
@@ -76,7 +81,11 @@ func tomlLiteral(v reflect.Value) string {
 	case reflect.String:
 		return strconv.Quote(v.String())
 	case reflect.Slice:
-		return "[]"
+		elements := make([]string, v.Len())
+		for i := range elements {
+			elements[i] = tomlLiteral(v.Index(i))
+		}
+		return "[" + strings.Join(elements, ", ") + "]"
 	}
 	return fmt.Sprint(v.Interface())
 }

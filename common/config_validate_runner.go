@@ -34,6 +34,7 @@ func (v *validation) runner(i int) {
 	r.numbers()
 	r.environment()
 	r.files()
+	r.docker()
 }
 
 // bad adds a problem that keeps the registration from working. key is below

@@ -115,6 +115,8 @@ func TestKnownKeysAreComplete(t *testing.T) {
 		"runners.output_limit":                {"runners.output_limit", "size", "0"},
 		"runners.shell.graceful_kill_timeout": {"runners.shell.graceful_kill_timeout", "duration", `"7.5s"`},
 		"runners.hooks.job_started":           {"runners.hooks.job_started", "string", `""`},
+		"runners.docker.pull_policy":          {"runners.docker.pull_policy", "string or list of strings", `["always", "if-not-present"]`},
+		"runners.docker.registries.password":  {"runners.docker.registries.password", "string", `""`},
 	} {
 		if keys[path] != want {
 			t.Errorf("%s: got %+v, want %+v", path, keys[path], want)

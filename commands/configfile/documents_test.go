@@ -19,10 +19,11 @@ const (
 	docsFile    = "../../docs/configuration.md"
 )
 
-// noDefault are the keys that a registration must have: their values in the
-// example are examples.
+// noDefault are the keys that a registration must have, and a registry of
+// images: their values in the example are examples.
 var noDefault = map[string]bool{
 	"runners.name": true, "runners.url": true, "runners.uuid": true, "runners.token": true, "runners.labels": true,
+	"runners.docker.registries.server": true, "runners.docker.registries.username": true, "runners.docker.registries.password": true,
 }
 
 func TestTheExampleLoadsAsItIs(t *testing.T) {
@@ -70,7 +71,15 @@ func TestTheExampleHasEveryKeyWithItsDefault(t *testing.T) {
 			t.Error("a key without a default has no example")
 		}
 	}
+	if len(got.Docker.Registries) != 1 {
+		t.Fatalf("%d registries, want an example", len(got.Docker.Registries))
+	}
+	registry := got.Docker.Registries[0]
+	if registry.Server == "" || registry.Username == "" || registry.Password.IsZero() || registry.PasswordFile != "" || registry.PasswordEnv != "" {
+		t.Errorf("the example of a registry is %+v", registry)
+	}
 	got.Name, got.URL, got.UUID, got.Token, got.Labels = "", "", "", common.Secret{}, nil
+	got.Docker.Registries = nil
 	if got, want := encode(t, config), encode(t, want); !reflect.DeepEqual(got, want) {
 		t.Errorf("the values are not the defaults:\n%v\n%v", got, want)
 	}

@@ -84,7 +84,7 @@ func TestAppendMakesFileAndDirectory(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "etc", "runner", "config.toml")
 	if err := Append(path, Block(func() *common.RunnerConfig {
 		r := example("a")
-		r.URL, r.Token, r.Labels = "https://git.example.org", common.NewSecret("t"), []string{"linux"}
+		r.URL, r.Token, r.Labels = "https://git.example.org", common.NewSecret("t"), []string{"linux:docker://node:22"}
 		return r
 	}())); err != nil {
 		t.Fatal(err)

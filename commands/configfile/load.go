@@ -35,12 +35,13 @@ type Loader struct {
 // Load is Loader.Load with the environment of the process.
 func Load(path string) (*File, error) { return Loader{}.Load(path) }
 
-// Load reads a file, and the tokens that it names by token_file and token_env
-// into Token. Paths of token_file and tls_ca_file are relative to the file's
-// directory, and absolute afterwards.
+// Load reads a file, the tokens that it names by token_file and token_env into
+// Token, and the passwords of registries likewise. Paths of token_file,
+// password_file and tls_ca_file are relative to the file's directory, and
+// absolute afterwards.
 //
 // The error tells that the file cannot be used at all (it satisfies
-// errors.Is(err, fs.ErrNotExist) when there is none). A token that cannot be
+// errors.Is(err, fs.ErrNotExist) when there is none). A secret that cannot be
 // read is a Problem of its registration, and the others work.
 func (l Loader) Load(path string) (*File, error) {
 	data, err := read(path)
@@ -85,10 +86,10 @@ func read(path string) ([]byte, error) {
 	return data, nil
 }
 
-// modeProblem is the warning about tokens that others may read.
+// modeProblem is the warning about secrets that others may read.
 func modeProblem(path string, config *common.Config) *common.Problem {
 	for _, r := range config.Runners {
-		if r.Token.IsZero() {
+		if !hasSecrets(r) {
 			continue
 		}
 		if mode, loose := LooseMode(path); loose {
@@ -100,6 +101,12 @@ func modeProblem(path string, config *common.Config) *common.Problem {
 		return nil
 	}
 	return nil
+}
+
+func hasSecrets(r *common.RunnerConfig) bool {
+	return !r.Token.IsZero() || slices.ContainsFunc(r.Docker.Registries, func(registry common.RegistryConfig) bool {
+		return !registry.Password.IsZero()
+	})
 }
 
 // DefaultPath is the file that is meant when none is named: config.toml in the

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -99,6 +100,56 @@ func TestATokenThatCannotBeReadBreaksItsRegistrationOnly(t *testing.T) {
 		}
 		if got := text(file.Problems); !strings.Contains(got, tt.want) {
 			t.Errorf("%s: got %q, want %q in it", tt.token, got, tt.want)
+		}
+	}
+}
+
+// registryTable is a [[runners.docker.registries]] table with a password.
+func registryTable(host, password string) string {
+	return "[[runners.docker.registries]]\nserver = \"" + host + ".example.org\"\nusername = \"ci\"\n" + password + "\n"
+}
+
+func TestPasswordsOfRegistriesAreResolved(t *testing.T) {
+	dir, credentials := t.TempDir(), t.TempDir()
+	write(t, filepath.Join(dir, "p"), "from-file\n", 0o600)
+	write(t, filepath.Join(credentials, "c"), "from-credential", 0o440)
+	path := write(t, filepath.Join(dir, "config.toml"), runner("a", `token = "t"`)+
+		registryTable("a", `password = "plain"`)+
+		registryTable("b", `password_file = "p"`)+
+		registryTable("c", `password_file = "$CREDENTIALS_DIRECTORY/c"`)+
+		registryTable("d", `password_env = "P"`), 0o600)
+	file, err := Loader{environ(map[string]string{"CREDENTIALS_DIRECTORY": credentials, "P": "from-variable"})}.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(file.Problems) > 0 {
+		t.Error(text(file.Problems))
+	}
+	var got []string
+	for _, registry := range file.Config.Runners[0].Docker.Registries {
+		got = append(got, registry.Password.Reveal())
+	}
+	if want := []string{"plain", "from-file", "from-credential", "from-variable"}; !slices.Equal(got, want) {
+		t.Errorf("passwords %v, want %v", got, want)
+	}
+}
+
+func TestAPasswordThatCannotBeReadBreaksItsRegistrationOnly(t *testing.T) {
+	dir := t.TempDir()
+	for password, want := range map[string]string{
+		`password_file = "missing"`: `config.toml:16: runners.docker.registries.password_file: registration "b": password file ` + filepath.Join(dir, "missing") + " cannot be read (",
+		`password_env = "NOT_SET"`:  `config.toml:16: runners.docker.registries.password_env: registration "b": the environment variable NOT_SET is not set: set it for the runner, or write password or password_file`,
+	} {
+		path := write(t, filepath.Join(dir, "config.toml"), runner("a", `token = "t"`)+runner("b", `token = "t"`)+registryTable("x", password)+runner("c", `token = "t"`), 0o600)
+		file, err := Loader{environ(nil)}.Load(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if broken := file.Config.Broken(file.Problems); broken[0] || !broken[1] || broken[2] {
+			t.Errorf("%s: broken %v", password, broken)
+		}
+		if got := text(file.Problems); !strings.Contains(got, want) {
+			t.Errorf("%s: got %q, want %q in it", password, got, want)
 		}
 	}
 }

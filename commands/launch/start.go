@@ -72,11 +72,14 @@ func (l *Launcher) spec(b *build, req supervisor.StartRequest) (*common.JobSpec,
 		UUID:          runner.UUID,
 		RunnerVersion: l.o.Version,
 		TrackingID:    "runner_" + uuid.NewString(),
+		Instance:      l.instance,
 		Label:         req.Choice.Label.Name,
 		Labels:        runner.Labels,
 		Executor:      req.Choice.Executor,
 		LabelArg:      req.Choice.Label.Arg,
 		Shell:         runner.Shell,
+		Docker:        runner.Docker,
+		Registries:    registries(runner.Docker.Registries),
 		Environment:   runner.Environment,
 		Hooks:         runner.Hooks,
 		JobTimeout:    runner.JobTimeout,
@@ -92,6 +95,15 @@ func (l *Launcher) spec(b *build, req supervisor.StartRequest) (*common.JobSpec,
 		Dirs:         dirs,
 		Workspace:    l.o.Workspace,
 	}, nil
+}
+
+// registries gives the credentials in the form that travels.
+func registries(configured []common.RegistryConfig) []common.JobRegistry {
+	var all []common.JobRegistry
+	for _, r := range configured {
+		all = append(all, common.JobRegistry{Server: r.Server, Username: r.Username, Password: r.Password.Reveal()})
+	}
+	return all
 }
 
 // spawn starts the job process with the lock of its directory.
