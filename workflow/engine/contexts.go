@@ -17,6 +17,8 @@ type contexts struct {
 	github []expression.Pair
 	// fixed are vars, secrets, needs, matrix, strategy, runner and inputs.
 	fixed map[string]expression.Value
+	// job is what the job context has besides the status.
+	job []expression.Pair
 	// identity are the variables for a job's identity token, when the server
 	// offers one.
 	identity []variable
@@ -37,28 +39,35 @@ var hiddenKeys = []string{
 // inputs need the payload.
 func (j *Job) makeContexts() error {
 	given := j.task.GetContext().AsMap()
-	paths := j.executor.Paths()
 	j.contexts.fixed = map[string]expression.Value{
 		"vars":    textObject(j.task.GetVars()),
 		"secrets": textObject(j.task.GetSecrets()),
 		"needs":   needsObject(j.task.GetNeeds()),
-		"runner": expression.NewObject(pairsOf(
-			"os", j.machine.OS,
-			"arch", j.machine.Arch,
-			"name", j.spec.Registration,
-			"environment", "self-hosted",
-			"temp", paths.Temp,
-			"tool_cache", paths.ToolCache,
-			"workspace", j.machine.parent(paths.Workspace),
-		)...),
 	}
-	if j.debug {
-		runner := j.contexts.fixed["runner"]
-		j.contexts.fixed["runner"] = withPairs(runner, pairsOf("debug", "1"))
-	}
-	j.contexts.github = githubPairs(given, paths.Workspace)
+	j.contexts.github = githubPairs(given)
+	j.knowPlace()
 	j.contexts.identity, j.contexts.forgejo = identityOf(given), isForgejo(given, j.task.GetSecrets())
 	return j.makePayloadContexts(given)
+}
+
+// knowPlace sets what contexts say of the place where the job's commands run.
+// It is called again when more is known of it.
+func (j *Job) knowPlace() {
+	paths := j.executor.Paths()
+	runner := pairsOf(
+		"os", j.machine.OS,
+		"arch", j.machine.Arch,
+		"name", j.spec.Registration,
+		"environment", "self-hosted",
+		"temp", paths.Temp,
+		"tool_cache", paths.ToolCache,
+		"workspace", j.machine.parent(paths.Workspace),
+	)
+	if j.debug {
+		runner = append(runner, pairsOf("debug", "1")...)
+	}
+	j.contexts.fixed["runner"] = expression.NewObject(runner...)
+	j.contexts.github = append(j.contexts.github, pairsOf("workspace", paths.Workspace)...)
 }
 
 // makePayloadContexts adds inputs, strategy and matrix, which in this order may
@@ -95,7 +104,7 @@ func (j *Job) makePayloadContexts(given map[string]any) error {
 }
 
 // githubPairs gives the server's context with what the runner knows better.
-func githubPairs(given map[string]any, workspace string) []expression.Pair {
+func githubPairs(given map[string]any) []expression.Pair {
 	var pairs []expression.Pair
 	for _, key := range slices.Sorted(maps.Keys(given)) {
 		if !slices.Contains(hiddenKeys, key) {
@@ -106,7 +115,7 @@ func githubPairs(given map[string]any, workspace string) []expression.Pair {
 		// Everybody appends "/owner/name" to it.
 		pairs = append(pairs, pairsOf("server_url", strings.TrimRight(url, "/"))...)
 	}
-	return append(pairs, pairsOf("workspace", workspace)...)
+	return pairs
 }
 
 // identityOf gives the variables with which a process may ask for an identity
@@ -164,14 +173,4 @@ func pairsOf(keysAndTexts ...string) []expression.Pair {
 		pairs = append(pairs, expression.Pair{Key: keysAndTexts[i], Value: expression.String(keysAndTexts[i+1])})
 	}
 	return pairs
-}
-
-// withPairs gives a copy of an object with more.
-func withPairs(object expression.Value, more []expression.Pair) expression.Value {
-	var pairs []expression.Pair
-	for _, key := range object.Keys() {
-		value, _ := object.Get(key)
-		pairs = append(pairs, expression.Pair{Key: key, Value: value})
-	}
-	return expression.NewObject(append(pairs, more...)...)
 }

@@ -166,7 +166,7 @@ func (f *fakeExecutor) script(cmd *common.Command) (string, error) {
 	defer f.mu.Unlock()
 	f.commands = append(f.commands, *cmd)
 	for _, arg := range append([]string{cmd.Path}, cmd.Args...) {
-		if _, name, ok := strings.Cut(arg, "/job/temp/"); ok {
+		if _, name, ok := cutTemp(arg); ok {
 			arg = strings.TrimSuffix(name, "'")
 		}
 		if data, ok := f.files[arg]; ok {
@@ -198,14 +198,18 @@ func (f *fakeExecutor) Run(ctx context.Context, cmd *common.Command) (common.Exi
 		return common.ExitStatus{}, err
 	}
 	f.writeLate()
+	return f.interpret(ctx, script, cmd), nil
+}
+
+func (f *fakeExecutor) interpret(ctx context.Context, script string, cmd *common.Command) common.ExitStatus {
 	p := fakeProcess{executor: f, cmd: cmd}
 	for line := range strings.SplitSeq(script, "\n") {
 		verb, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
 		if status, ended := p.do(ctx, verb, rest); ended {
-			return status, nil
+			return status
 		}
 	}
-	return common.ExitStatus{}, nil
+	return common.ExitStatus{}
 }
 
 type fakeProcess struct {
@@ -302,7 +306,7 @@ func (p *fakeProcess) expand(text string) string {
 
 // file changes a file below temp; nil removes it.
 func (p *fakeProcess) file(variable string, change func([]byte) []byte) {
-	name := strings.TrimPrefix(p.env(variable), "/job/temp/")
+	_, name, _ := cutTemp(p.env(variable))
 	p.executor.mu.Lock()
 	defer p.executor.mu.Unlock()
 	if change == nil {
@@ -310,6 +314,18 @@ func (p *fakeProcess) file(variable string, change func([]byte) []byte) {
 		return
 	}
 	p.executor.files[name] = change(p.executor.files[name])
+}
+
+// cutTemp gives what stands before and below the temp directory in a text,
+// whatever it is called there.
+func cutTemp(text string) (before, name string, ok bool) {
+	for _, temp := range []string{"/job/temp/", "/__w/_temp/"} {
+		if before, name, ok := strings.Cut(text, temp); ok {
+			return before, name, true
+		}
+	}
+	before, name, ok = strings.Cut(text, "/github/file_commands/")
+	return before, "_runner_file_commands/" + name, ok
 }
 
 func unquote(text string) string {

@@ -29,8 +29,10 @@ type bench struct {
 	task     *runnerv1.Task
 	machine  MachineInfo
 	source   *fakeSource // nil for none
-	job      *Job
-	result   runnerv1.Result
+	// containers is what the executor is wrapped in; nil: it has no engine.
+	containers *fakeContainers
+	job        *Job
+	result     runnerv1.Result
 }
 
 // newBench makes a job of a payload; indentation that all lines have is taken
@@ -96,6 +98,12 @@ func (b *bench) build() *Job {
 	}
 	if b.source != nil {
 		o.Actions = b.source
+	}
+	if b.containers != nil {
+		o.Executor = b.containers
+		if b.containers.imports != nil {
+			o.Executor = importing{b.containers}
+		}
 	}
 	b.job = New(o)
 	return b.job

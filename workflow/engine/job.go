@@ -40,6 +40,7 @@ type Job struct {
 	spec     *common.JobSpec
 	task     *runnerv1.Task
 	executor common.Executor
+	engine   common.ContainerExecutor // the executor, nil when it has no container engine
 	trace    common.Trace
 	masker   *mask.Masker
 	log      logrus.FieldLogger
@@ -70,6 +71,9 @@ type Job struct {
 	prepared bool       // the executor is ready
 
 	mu     sync.Mutex // guards the rest, which conditions read while a step runs
+	asked       common.JobContainers // what the job says of containers
+	inContainer bool                 // its commands run in one
+
 	result result     // failure once something failed that counts, else success
 	fault  string     // what failed first, for operators
 	env    *variables // of workflow and job, and what steps added
@@ -87,6 +91,7 @@ func New(o Options) *Job {
 		base: context.Background(), stop: newStopper(), result: success, frame: new(frame),
 	}
 	if j.machine == (MachineInfo{}) {
+	j.engine, _ = o.Executor.(common.ContainerExecutor)
 		j.machine = LocalMachine()
 	}
 	j.rows = &rowLog{trace: o.Trace, masker: o.Masker, log: o.Log, limit: int64(o.Spec.OutputLimit)}

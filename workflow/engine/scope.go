@@ -51,7 +51,7 @@ func (j *Job) lookup(name string, r *stepRun, f *frame) expression.Value {
 	case "inputs":
 		return j.inputsContext(f)
 	case "job":
-		return expression.NewObject(pairsOf("status", string(j.status()))...)
+		return expression.NewObject(append(pairsOf("status", string(j.status())), j.contexts.job...)...)
 	}
 	return j.contexts.fixed[name]
 }

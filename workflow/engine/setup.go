@@ -39,8 +39,8 @@ func (j *Job) setUp() error {
 		j.rows.say("The job is skipped: its condition (if) does not hold.")
 		return nil
 	}
-	if err := j.refuseMissing(); err != nil {
-		return err
+	if j.def.Uses != "" {
+		return fmt.Errorf("job %q calls the reusable workflow %s: this runner does not expand them, a server that does (Gitea 1.27) is needed", j.def.ID, j.def.Uses)
 	}
 	if err := j.evaluate(); err != nil {
 		return err
@@ -48,9 +48,13 @@ func (j *Job) setUp() error {
 	if err := j.prepare(); err != nil {
 		return err
 	}
+	if err := j.require(); err != nil {
+		return err
+	}
 	if err := j.prepareActions(); err != nil {
 		return err
 	}
+	j.settle()
 	return j.finishSetUp()
 }
 
@@ -129,47 +133,6 @@ func (j *Job) wanted() (bool, error) {
 		return true, nil
 	}
 	return j.def.If.EvalCondition(j.scope(inJobIf, nil))
-}
-
-// refuseMissing fails a job that asks for what this runner does not have,
-// rather than run it in a place that it did not ask for.
-func (j *Job) refuseMissing() error {
-	if j.def.Uses != "" {
-		return fmt.Errorf("job %q calls the reusable workflow %s: this runner does not expand them, a server that does (Gitea 1.27) is needed", j.def.ID, j.def.Uses)
-	}
-	for _, part := range []struct {
-		key, what string
-		value     model.Value
-	}{
-		{"container", "runs in a container", j.def.Container},
-		{"services", "needs service containers", j.def.Services},
-	} {
-		value, err := part.value.Eval(j.scope(inContainer, nil))
-		if err != nil {
-			return err
-		}
-		if !isNone(value) {
-			return fmt.Errorf("job %q %s (%s): the %s executor of this runner runs steps on the host only", j.def.ID, part.what, part.key, j.spec.Executor)
-		}
-	}
-	return nil
-}
-
-// isNone tells whether a container or services stand for none: an expression
-// may have given nothing, and an image that is empty asks for no container.
-func isNone(v expression.Value) bool {
-	if image, ok := v.Get("image"); ok {
-		return !image.Truthy()
-	}
-	if v.Kind() != expression.KindObject {
-		return !v.Truthy()
-	}
-	for _, key := range v.Keys() {
-		if part, _ := v.Get(key); !isNone(part) {
-			return false
-		}
-	}
-	return true
 }
 
 // evaluate evaluates env, defaults and timeout of the job.
@@ -277,3 +240,6 @@ func (j *Job) finishSetUp() error {
 	j.runHook(hookStarted)
 	return nil
 }
+	if j.asked.Job != nil {
+		j.baseEnv.addEnviron(j.asked.Job.Env)
+	}

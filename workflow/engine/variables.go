@@ -68,7 +68,12 @@ func (v *variables) addEnviron(environ []string) {
 }
 
 func (v *variables) clone() *variables {
-	c := newVariables(v.fold, len(v.list)+8)
+	return v.folded(v.fold)
+}
+
+// folded gives a copy in which names ignore case, or do not.
+func (v *variables) folded(fold bool) *variables {
+	c := newVariables(fold, len(v.list)+8)
 	c.add(v)
 	return c
 }
