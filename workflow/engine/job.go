@@ -70,10 +70,10 @@ type Job struct {
 	skipped  bool       // the job's if is false
 	prepared bool       // the executor is ready
 
-	mu     sync.Mutex // guards the rest, which conditions read while a step runs
 	asked       common.JobContainers // what the job says of containers
 	inContainer bool                 // its commands run in one
 
+	mu     sync.Mutex // guards the rest, which conditions read while a step runs
 	result result     // failure once something failed that counts, else success
 	fault  string     // what failed first, for operators
 	env    *variables // of workflow and job, and what steps added
@@ -90,8 +90,8 @@ func New(o Options) *Job {
 		masker: o.Masker, log: o.Log, machine: o.Machine, kindOf: kindOf,
 		base: context.Background(), stop: newStopper(), result: success, frame: new(frame),
 	}
-	if j.machine == (MachineInfo{}) {
 	j.engine, _ = o.Executor.(common.ContainerExecutor)
+	if j.machine == (MachineInfo{}) {
 		j.machine = LocalMachine()
 	}
 	j.rows = &rowLog{trace: o.Trace, masker: o.Masker, log: o.Log, limit: int64(o.Spec.OutputLimit)}

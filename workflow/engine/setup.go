@@ -45,16 +45,16 @@ func (j *Job) setUp() error {
 	if err := j.evaluate(); err != nil {
 		return err
 	}
-	if err := j.prepare(); err != nil {
-		return err
-	}
 	if err := j.require(); err != nil {
 		return err
 	}
-	if err := j.prepareActions(); err != nil {
+	if err := j.prepare(); err != nil {
 		return err
 	}
 	j.settle()
+	if err := j.prepareActions(); err != nil {
+		return err
+	}
 	return j.finishSetUp()
 }
 
@@ -236,10 +236,10 @@ func (j *Job) finishSetUp() error {
 	}
 	j.contexts.github = append(j.contexts.github, pairsOf("event_path", path)...)
 	j.baseEnv.addEnviron(j.executor.BaseEnv())
+	if j.asked.Job != nil {
+		j.baseEnv.addEnviron(j.asked.Job.Env)
+	}
 	j.exported = j.exports()
 	j.runHook(hookStarted)
 	return nil
 }
-	if j.asked.Job != nil {
-		j.baseEnv.addEnviron(j.asked.Job.Env)
-	}
