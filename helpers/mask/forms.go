@@ -17,22 +17,20 @@ import (
 // in every text: a secret of one letter has a base64 form of one letter.
 const minDerived = 4
 
-// forms gives everything to look for when a value is secret.
-func forms(value string) iter.Seq[string] {
+// forms gives what else to look for when a value is secret.
+func forms(plain string) iter.Seq[string] {
+	encodings := []func(string) []string{base64Forms, base64Lines, jsonForms, urlForms, xmlForms, quotedForms, commandForms}
+	if isUnreserved(plain) {
+		encodings = encodings[:2] // the others give the value itself
+	}
+	if len(plain) > manyForms {
+		encodings = []func(string) []string{base64Middles, base64Lines, jsonForms, commandForms}
+	}
 	return func(yield func(string) bool) {
-		for _, plain := range plainForms(value) {
-			if !yield(plain) {
-				return
-			}
-			encodings := []func(string) []string{base64Forms, base64Lines, jsonForms, urlForms, xmlForms, quotedForms, commandForms}
-			if isUnreserved(plain) {
-				encodings = encodings[:2] // the others give the value itself
-			}
-			for _, encode := range encodings {
-				for _, form := range encode(plain) {
-					if len(form) >= minDerived && !yield(form) {
-						return
-					}
+		for _, encode := range encodings {
+			for _, form := range encode(plain) {
+				if len(form) >= minDerived && !yield(form) {
+					return
 				}
 			}
 		}
@@ -85,6 +83,17 @@ func base64Forms(value string) []string {
 			end := len(data) * 8 / 6
 			all = append(all, padded[begin:end], strings.TrimRight(padded, "=")[begin:], padded[begin:])
 		}
+	}
+	return all
+}
+
+// base64Middles gives only what depends on the value's own bytes, in the standard
+// alphabet.
+func base64Middles(value string) []string {
+	var all []string
+	for before := range 3 {
+		data := append(make([]byte, before), value...)
+		all = append(all, base64.StdEncoding.EncodeToString(data)[(before*8+5)/6:len(data)*8/6])
 	}
 	return all
 }

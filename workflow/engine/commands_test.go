@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -79,6 +80,41 @@ func TestMasks(t *testing.T) {
 	if strings.Contains(after, "hide-me") {
 		t.Errorf("a masked value is in:\n%s", after)
 	}
+}
+
+func TestLargeMasksAreBounded(t *testing.T) {
+	huge := strings.Repeat("0123456789abcdef", 5000)
+	b := newBench(t, steps("- run: |\n    out ::add-mask::"+huge+"\n    out <"+huge+">"))
+	b.run()
+	b.wantRows(0, "##[warning]add-mask: the value of 80000 bytes, or a line of it, is masked as it is, but not in other forms such as base64: it is too large, or the job masks too much.", "<***>")
+
+	// A value that cannot be masked fails the step, which may go on to show it.
+	b = newBench(t, steps("- run: out x\n- run: out ::add-mask::"+huge))
+	for i := range 13 {
+		b.masker.Add(strings.Repeat(fmt.Sprintf("%016d", i*7919), 60_000))
+	}
+	b.masker.Add(strings.Repeat("y", 60_000))
+	b.run()
+	b.wantResults("success failure")
+	b.wantRow("##[error]the command add-mask cannot mask the value of 80000 bytes")
+	if rows := b.stepRows(1); len(rows) != 1 {
+		t.Errorf("%d rows", len(rows))
+	}
+}
+
+func TestSecretsThatCannotBeMaskedFailTheJob(t *testing.T) {
+	b := newBench(t, steps("- run: out x"))
+	b.task.Secrets["LARGE"] = strings.Repeat("0123456789abcdef", 5000)
+	b.run()
+	b.wantResult(success)
+	b.wantRow("##[warning]The job's secrets have 80027 bytes: some of them are masked as they are")
+	b = newBench(t, steps("- run: out x"))
+	for i := range 14 {
+		b.task.Secrets[fmt.Sprint("S", i)] = strings.Repeat(fmt.Sprintf("%016d", i*7919), 60_000)
+	}
+	b.run()
+	b.wantResult(failure)
+	b.wantRow("##[error]the job's secrets have 13440027 bytes, more than this runner can look for in the log")
 }
 
 func TestStopCommands(t *testing.T) {

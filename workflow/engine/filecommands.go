@@ -18,7 +18,9 @@ const (
 	maxCommandFile = 16 << 20
 	// maxSummary is what servers take of a summary per step.
 	maxSummary = 1 << 20
-	fileCount  = 5
+	// maxSummaries is what they take of all steps of a job together.
+	maxSummaries = 1 << 20
+	fileCount    = 5
 	// fileTime bounds reading and writing of the step's files.
 	fileTime = time.Minute
 )
@@ -159,6 +161,12 @@ func (r *stepRun) takeSummary(ctx context.Context, name string) error {
 		r.job.rows.fault(fmt.Sprintf("The step's summary is left out: it is larger than %s", sizeText(maxSummary)))
 		return nil
 	}
+	others := r.job.summaries - len(step.summary)
+	if others+len(summary) > maxSummaries {
+		r.job.rows.fault(fmt.Sprintf("The step's summary is left out: those of all steps of a job may have %s together, and steps before have used %d bytes of it", sizeText(maxSummaries), r.job.summaries))
+		return nil
+	}
+	r.job.summaries = others + len(summary)
 	step.summary = summary
 	if err := r.job.trace.Summary(step.index, summary); err != nil {
 		r.job.log.WithError(err).Error("A step's summary could not be kept")

@@ -83,6 +83,24 @@ func TestALargeSummaryIsLeftOut(t *testing.T) {
 	}
 }
 
+func TestSummariesOfAJobAreBoundedTogether(t *testing.T) {
+	b := newBench(t, steps(`
+		- run: fill GITHUB_STEP_SUMMARY 700000
+		- run: fill GITHUB_STEP_SUMMARY 348577
+		- run: fill GITHUB_STEP_SUMMARY 348576
+		- run: file GITHUB_STEP_SUMMARY "more"
+	`))
+	b.run()
+	b.wantResults("success success success success")
+	if len(b.stepRows(1)) != 1 || len(b.stepRows(2)) != 0 || len(b.stepRows(3)) != 1 {
+		t.Errorf("rows:\n%s", b.text())
+	}
+	b.wantRow("##[error]The step's summary is left out", "all steps", "1MiB", "700000 bytes")
+	if got := b.trace.summaries; len(got) != 2 || len(got[0]) != 700000 || len(got[2]) != 348576 {
+		t.Errorf("%d summaries", len(got))
+	}
+}
+
 func TestSummariesAreMaskedAndValid(t *testing.T) {
 	b := runPayload(t, steps(`
 		- run: file GITHUB_STEP_SUMMARY "\xef\xbb\xbfa s3cr3t-value\nb \xff\n"

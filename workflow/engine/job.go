@@ -55,8 +55,9 @@ type Job struct {
 	matchers matcher.Set
 
 	// Of the job's goroutine.
-	actions actionSet
-	nodes   []foundNode
+	actions   actionSet
+	nodes     []foundNode
+	summaries int // bytes of all steps' summaries
 
 	// Set while the job is set up, not changed after that.
 	workflow *model.Workflow

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"multirunner/helpers/mask"
 	"multirunner/workflow/command"
 )
 
@@ -138,7 +139,12 @@ func (o *stepOutput) addMask(at time.Time, value string) error {
 		o.r.job.rows.warn("add-mask was given no value: nothing is masked by it.")
 		return nil
 	}
-	o.r.job.masker.Add(value)
+	switch o.r.job.masker.Add(value) {
+	case mask.Plain:
+		o.r.job.rows.warn(fmt.Sprintf("add-mask: the value of %d bytes, or a line of it, is masked as it is, but not in other forms such as base64: it is too large, or the job masks too much.", len(value)))
+	case mask.None:
+		return fmt.Errorf("the command add-mask cannot mask the value of %d bytes, or not all of it: the job masks as much as this runner can look for", len(value))
+	}
 	if o.echo {
 		o.r.job.rows.write(at, "::add-mask::***")
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"multirunner/helpers/mask"
 	"multirunner/workflow/expression"
 	"multirunner/workflow/model"
 )
@@ -21,9 +22,12 @@ func payloadError(format string, args ...any) error {
 // setUp makes everything ready for the first step; its rows are "Set up job".
 // It leaves the job skipped when its condition does not hold.
 func (j *Job) setUp() error {
-	j.addMasks()
+	masked := j.addMasks()
 	j.debug = j.wantsDebug()
 	j.announce()
+	if err := j.checkMasks(masked); err != nil {
+		return err
+	}
 	if err := j.readPayload(); err != nil {
 		return err
 	}
@@ -58,17 +62,34 @@ func (j *Job) setUp() error {
 	return j.finishSetUp()
 }
 
-// addMasks hides the task's secrets: the secrets themselves, and every token of
-// the context.
-func (j *Job) addMasks() {
-	for _, secret := range j.task.GetSecrets() {
-		j.masker.Add(secret)
-	}
+// addMasks hides the task's secrets: every token of the context, then the
+// secrets themselves.
+func (j *Job) addMasks() mask.Extent {
 	for key, value := range j.task.GetContext().GetFields() {
 		if strings.HasSuffix(key, "token") {
 			j.masker.Add(value.GetStringValue())
 		}
 	}
+	masked := mask.Whole
+	for _, secret := range j.task.GetSecrets() {
+		masked = max(masked, j.masker.Add(secret))
+	}
+	return masked
+}
+
+// checkMasks refuses a job whose secrets the log could show.
+func (j *Job) checkMasks(masked mask.Extent) error {
+	size := 0
+	for _, secret := range j.task.GetSecrets() {
+		size += len(secret)
+	}
+	switch masked {
+	case mask.Plain:
+		j.rows.warn(fmt.Sprintf("The job's secrets have %d bytes: some of them are masked as they are, but not in other forms such as base64.", size))
+	case mask.None:
+		return fmt.Errorf("the job's secrets have %d bytes, more than this runner can look for in the log: keep them to what the job needs, and hand large ones over in another way", size)
+	}
+	return nil
 }
 
 // wantsDebug tells whether the repository asks for debug rows.
