@@ -18,7 +18,9 @@ all: lint build test
 build: ## the binary, ./runner
 	CGO_ENABLED=0 $(GO) build -trimpath -tags '$(TAGS)' -ldflags '$(LDFLAGS)' -o $(BINARY) .
 
+# One line says so when tests with containers are skipped.
 test: ## hermetic tests under the race detector
+	@$(GO) test -race -count 1 -v -run '^TestAnEngineAnswers$$' ./executors/docker/dockertest | sed -n 's/^ *[a-z_]*_test.go:[0-9]*: //p'
 	$(GO) test -race -timeout 5m ./...
 
 # The packages with tests of real processes, servers and faults.

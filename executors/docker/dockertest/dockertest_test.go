@@ -51,6 +51,11 @@ func run(t *testing.T, engine *client.Client, ref string, cmd ...string) (int64,
 	return status, out.String()
 }
 
+// The Makefile shows what this one says when there is no engine.
+func TestAnEngineAnswers(t *testing.T) {
+	Engine(t)
+}
+
 func TestImagesAreWhatTheirNamesSay(t *testing.T) {
 	for _, tt := range []struct {
 		image  Name
