@@ -54,9 +54,9 @@ func (x *executorCheck) missing(ctx context.Context, r *common.RunnerConfig) []m
 	}
 	for _, label := range r.ParsedLabels() {
 		executor := x.executorOf(label, r)
-		add(executor, label.Name, x.available(ctx, executor))
+		add(executor, label.Name, x.available(ctx, executor, r))
 	}
-	add(r.Executor, "", x.available(ctx, r.Executor))
+	add(r.Executor, "", x.available(ctx, r.Executor, r))
 	return missing
 }
 
@@ -72,15 +72,20 @@ func (x *executorCheck) executorOf(label common.Label, r *common.RunnerConfig) s
 	return label.Scheme
 }
 
-func (x *executorCheck) available(ctx context.Context, executor string) error {
+func (x *executorCheck) available(ctx context.Context, executor string, r *common.RunnerConfig) error {
 	provider, ok := x.providers[executor]
 	if !ok {
 		return errors.New("this build of runner does not have it")
 	}
-	err, asked := x.answers[executor]
+	key, ask := executor, provider.Available
+	if located, ok := provider.(common.Located); ok {
+		place := located.Place(r)
+		key, ask = executor+" "+place, func(ctx context.Context) error { return located.AvailableAt(ctx, place) }
+	}
+	err, asked := x.answers[key]
 	if !asked {
-		err = provider.Available(ctx)
-		x.answers[executor] = err
+		err = ask(ctx)
+		x.answers[key] = err
 	}
 	return err
 }

@@ -103,6 +103,9 @@ func (e *Env) printList(path string, rows []listed, running bool) error {
 		return err
 	}
 	for _, r := range rows {
+		if r.Live != nil && r.Live.NoRoom != "" {
+			e.warnf("%s is not polled now: %s", r.Name, r.Live.NoRoom)
+		}
 		for _, m := range r.MissingExecutors {
 			e.warnf("%s: %s", r.Name, m)
 		}

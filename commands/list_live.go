@@ -19,10 +19,11 @@ const listPatience = 3 * time.Second
 // listedLive is how a registration is, as the running runner says.
 type listedLive struct {
 	// Status is for people: not served, paused, unregistered, spent,
-	// misconfigured, backing off, new, ok.
+	// misconfigured, no room, backing off, new, ok.
 	Status         string     `json:"status"`
 	Paused         bool       `json:"paused"`
-	Health         string     `json:"health,omitempty"` // "" when it is not served
+	Health         string     `json:"health,omitempty"`  // "" when it is not served
+	NoRoom         string     `json:"no_room,omitempty"` // why it is not polled now
 	Polling        bool       `json:"polling"`
 	WaitsForTurn   bool       `json:"waits_for_turn"`
 	NextPoll       *time.Time `json:"next_poll"` // null: now, at its turn, or never
@@ -70,7 +71,7 @@ func askStatus(ctx context.Context, stateDir string) (control.Status, error) {
 
 func newLive(r control.Registration) *listedLive {
 	return &listedLive{
-		Status: statusWord(r), Paused: r.Paused, Health: r.Health, Polling: r.Polling, WaitsForTurn: r.WaitsForTurn,
+		Status: statusWord(r), Paused: r.Paused, Health: r.Health, NoRoom: r.NoRoom, Polling: r.Polling, WaitsForTurn: r.WaitsForTurn,
 		NextPoll: r.NextPoll, BackoffSeconds: r.BackoffSeconds, LastOutcome: r.LastOutcome, LastPoll: r.LastPoll, Jobs: r.Running,
 	}
 }
@@ -85,6 +86,8 @@ func statusWord(r control.Registration) string {
 		return r.Health
 	case r.Paused:
 		return "paused"
+	case r.NoRoom != "":
+		return "no room"
 	case health == supervisor.HealthFailing:
 		return "backing off"
 	case health == supervisor.HealthWell:

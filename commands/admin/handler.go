@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -65,7 +66,13 @@ func (a *Admin) readyz(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, strings.Join(reasons, "\n"), http.StatusServiceUnavailable)
 		return
 	}
-	writeText(w, "ready\n")
+	text := "ready\n"
+	if pulse, err := a.pulse.get(); err == nil {
+		for _, line := range roomTrouble(pulse.NoRoom) {
+			text += line + "\n"
+		}
+	}
+	writeText(w, text)
 }
 
 // reasons says what keeps the runner from taking jobs.
@@ -78,14 +85,18 @@ func (a *Admin) reasons() []string {
 	if pulse.Phase != supervisor.Running {
 		reasons = append(reasons, "the runner is stopping: "+pulse.Phase.String())
 	}
-	reasons = append(reasons, registrationTrouble(pulse.Registrations)...)
+	reasons = append(reasons, registrationTrouble(pulse)...)
 	return append(reasons, a.options.Trouble()...)
 }
 
 // registrationTrouble is why no registration can bring a job.
-func registrationTrouble(by map[supervisor.Health]int) []string {
-	if by[supervisor.HealthWell] > 0 {
+func registrationTrouble(pulse supervisor.Pulse) []string {
+	by := pulse.Registrations
+	if by[supervisor.HealthWell] > pulse.NoRoomWell {
 		return nil
+	}
+	if pulse.NoRoomWell > 0 {
+		return roomTrouble(pulse.NoRoom)
 	}
 	var counts []string
 	for health, n := range by {
@@ -98,6 +109,21 @@ func registrationTrouble(by map[supervisor.Health]int) []string {
 	}
 	slices.Sort(counts)
 	return []string{"no registration is healthy: " + strings.Join(counts, ", ")}
+}
+
+// roomReasons is how many reasons are told: most have a figure that differs.
+const roomReasons = 5
+
+// roomTrouble is which registrations are not polled for want of room.
+func roomTrouble(by map[string]int) []string {
+	var lines []string
+	for _, reason := range slices.Sorted(maps.Keys(by)) {
+		if len(lines) == roomReasons {
+			return append(lines, fmt.Sprintf("and %d more reasons", len(by)-roomReasons))
+		}
+		lines = append(lines, fmt.Sprintf("registrations that are not polled: %d: %s", by[reason], reason))
+	}
+	return lines
 }
 
 func writeText(w http.ResponseWriter, text string) {

@@ -29,6 +29,10 @@ func TestReadyzSaysWhyNot(t *testing.T) {
 		{"none is well", func(w *world) {
 			w.pulse.Registrations = health{supervisor.HealthNew: 1, supervisor.HealthUnregistered: 2, supervisor.HealthFailing: 0}
 		}, []string{"no registration is healthy: 1 new, 2 unregistered"}},
+		{"those that are well have no room", func(w *world) {
+			w.pulse.Registrations = health{supervisor.HealthWell: 2, supervisor.HealthFailing: 1}
+			w.pulse.NoRoom, w.pulse.NoRoomWell = map[string]int{"executor docker: no room: disk": 1, "a": 2}, 2
+		}, []string{"registrations that are not polled: 2: a", "registrations that are not polled: 1: executor docker: no room: disk"}},
 		{"trouble", func(w *world) { w.trouble = []string{"state directory: read-only file system", "reload failed"} },
 			[]string{"state directory: read-only file system", "reload failed"}},
 		{"no answer", func(w *world) { w.err = context.DeadlineExceeded }, []string{"the scheduler gives no answer"}},
@@ -49,6 +53,22 @@ func TestReadyzSaysWhyNot(t *testing.T) {
 		if got := strings.TrimSpace(res.Body.String()); res.Code != http.StatusServiceUnavailable || got != strings.Join(test.want, "\n") {
 			t.Errorf("%s: %d %q", test.name, res.Code, got)
 		}
+	}
+}
+
+func TestReadyzTellsWhoHasNoRoomAlsoWhenItIsReady(t *testing.T) {
+	w := newWorld(t)
+	w.set(func() {
+		w.pulse.Registrations = map[supervisor.Health]int{supervisor.HealthWell: 9}
+		w.pulse.NoRoom, w.pulse.NoRoomWell = map[string]int{}, 7
+		for _, reason := range "abcdefg" {
+			w.pulse.NoRoom[string(reason)] = 1
+		}
+	})
+	res := answer(w.admin.handler(false, false), "/readyz", "x")
+	want := "ready\n" + "registrations that are not polled: 1: a\n"
+	if got := res.Body.String(); res.Code != 200 || !strings.HasPrefix(got, want) || !strings.HasSuffix(got, "and 2 more reasons\n") {
+		t.Errorf("%d %q", res.Code, got)
 	}
 }
 

@@ -16,6 +16,7 @@ type registration struct {
 	UUID           string            `json:"uuid"`
 	Health         supervisor.Health `json:"health"`
 	Reason         string            `json:"reason,omitempty"`
+	NoRoom         string            `json:"no_room,omitempty"`
 	Removed        bool              `json:"removed,omitempty"`
 	Paused         bool              `json:"paused,omitempty"`
 	NextPoll       *time.Time        `json:"next_poll"` // null: it polls now, waits for a turn, or does not poll
@@ -37,7 +38,7 @@ type missingLabel struct {
 
 func newRegistration(r supervisor.RegistrationStatus) registration {
 	view := registration{
-		Name: r.Name, URL: r.URL, UUID: r.UUID, Health: r.Health, Reason: r.Reason, Removed: r.Removed, Paused: r.Paused,
+		Name: r.Name, URL: r.URL, UUID: r.UUID, Health: r.Health, Reason: r.Reason, NoRoom: r.NoRoom, Removed: r.Removed, Paused: r.Paused,
 		NextPoll: orNull(r.NextPoll), Polling: r.Polling, WaitsForTurn: r.Ready, BackoffSeconds: r.Backoff.Seconds(),
 		LastOutcome: r.LastOutcome, LastPoll: orNull(r.LastPoll), Running: r.Running, Limit: r.Limit,
 		Labels: r.Declared,

@@ -83,7 +83,7 @@ func (c *controller) Status(ctx context.Context) (control.Status, error) {
 
 func registrationView(r supervisor.RegistrationStatus) control.Registration {
 	return control.Registration{
-		Name: r.Name, URL: r.URL, UUID: r.UUID, Paused: r.Paused, Health: string(r.Health), Reason: r.Reason,
+		Name: r.Name, URL: r.URL, UUID: r.UUID, Paused: r.Paused, Health: string(r.Health), Reason: r.Reason, NoRoom: r.NoRoom,
 		Polling: r.Polling, WaitsForTurn: r.Ready, NextPoll: orNull(r.NextPoll), BackoffSeconds: r.Backoff.Seconds(),
 		LastOutcome: r.LastOutcome, LastPoll: orNull(r.LastPoll), Running: r.Running,
 	}

@@ -49,7 +49,8 @@ type Registration struct {
 	UUID           string     `json:"uuid"`
 	Paused         bool       `json:"paused"`
 	Health         string     `json:"health"`
-	Reason         string     `json:"reason,omitempty"` // of health misconfigured
+	Reason         string     `json:"reason,omitempty"`  // of health misconfigured
+	NoRoom         string     `json:"no_room,omitempty"` // why it is not polled now, though it is well
 	Polling        bool       `json:"polling"`
 	WaitsForTurn   bool       `json:"waits_for_turn"`
 	NextPoll       *time.Time `json:"next_poll"` // null: it polls now, waits for a turn, or does not poll

@@ -54,8 +54,9 @@ var healths = [...]supervisor.Health{
 // RegistrationSource counts the registrations by their health.
 func RegistrationSource(pulse func(context.Context) (supervisor.Pulse, error)) Source {
 	family := newFamily("registrations", "health", "Registrations of the configuration by health.")
+	noRoom := newFamily("registrations_without_room", "", "Registrations that are not polled because an executor has no room.")
 	return Source{
-		Name: "registrations", Every: registrationsEvery, Families: []*Family{family},
+		Name: "registrations", Every: registrationsEvery, Families: []*Family{family, noRoom},
 		Collect: func(ctx context.Context) ([]Gauge, error) {
 			ctx, cancel := context.WithTimeoutCause(ctx, pulsePatience, errors.New("the supervisor's loop gives no answer"))
 			defer cancel()
@@ -70,7 +71,11 @@ func RegistrationSource(pulse func(context.Context) (supervisor.Pulse, error)) S
 			for _, health := range healths {
 				gauges = append(gauges, Gauge{Family: family, Label: string(health), Value: float64(p.Registrations[health])})
 			}
-			return gauges, nil
+			without := 0
+			for _, n := range p.NoRoom {
+				without += n
+			}
+			return append(gauges, Gauge{Family: noRoom, Value: float64(without)}), nil
 		},
 	}
 }

@@ -92,6 +92,9 @@ func (f *feeder) closeGrant(g *grant, now time.Time) {
 // judge decides when the registration polls next, and with which version.
 func (f *feeder) judge(rep report, r *registration, now time.Time) {
 	r.backlog = false
+	if rep.outcome != outcomeSkipped && rep.outcome != outcomeDeclared { // these ask no executor
+		r.noRoom = ""
+	}
 	if rep.outcome == outcomeTask || rep.outcome == outcomeEmpty {
 		f.fullMachine = false
 	}
@@ -115,6 +118,7 @@ func (f *feeder) judge(rep report, r *registration, now time.Time) {
 		f.dueAfterEmpty(r, rep.grant.sent, now)
 	case outcomeNoRoom:
 		f.noRoom(rep)
+		r.noRoom = rep.err.Error()
 		wait := backoff.Jitter(r.interval(f.set, now), jitter, f.rand)
 		f.dueAt(r, now.Add(wait), wait)
 	case outcomeSkipped:

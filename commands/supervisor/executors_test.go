@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -70,11 +71,21 @@ func TestARefusedExecutorMeansNoPoll(t *testing.T) {
 		if n := w.logged(logrus.WarnLevel, "until the executor has room"); n != 1 {
 			t.Errorf("logged %d times", n)
 		}
+		const why = "executor docker: no room: disk"
+		if got := w.status().Registrations[0].NoRoom; got != why {
+			t.Errorf("the status says %q, want %q", got, why)
+		}
+		if p := w.pulse(); p.NoRoom[why] != 1 || p.NoRoomWell != 1 {
+			t.Errorf("the pulse has %v, %d of them well", p.NoRoom, p.NoRoomWell)
+		}
 		docker.set(nil, nil)
 		freed := time.Now()
 		time.Sleep(10 * time.Second)
 		if start := w.startOf(s, id); start.IsZero() || start.Sub(freed) > 5*time.Second {
 			t.Errorf("started %s after there was room", start.Sub(freed))
+		}
+		if p, status := w.pulse(), w.status(); len(p.NoRoom) != 0 || status.Registrations[0].NoRoom != "" {
+			t.Errorf("with room the pulse has %v, the status %q", p.NoRoom, status.Registrations[0].NoRoom)
 		}
 		w.end(StopDrain)
 		if shell.holding() != 0 || docker.holding() != 0 {
@@ -100,6 +111,54 @@ func TestLabelsWithoutAnExecutorAreDeclaredWhenItComesAndNotWhenItGoes(t *testin
 		time.Sleep(30 * time.Second)
 		if w.startOf(s, id).IsZero() {
 			t.Error("a job for the executor that works was not started")
+		}
+		w.end(StopDrain)
+	})
+}
+
+// status asks the supervisor of the world.
+func (w *world) status() Status {
+	w.t.Helper()
+	status, err := w.supervisor.Snapshot(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return status
+}
+
+func (w *world) pulse() Pulse {
+	w.t.Helper()
+	p, err := w.supervisor.Pulse(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return p
+}
+
+// locatedProvider works where it is not said to be missing.
+type locatedProvider struct {
+	*fakeProvider
+	missing map[string]error // by place
+}
+
+func (p *locatedProvider) Place(r *common.RunnerConfig) string { return r.Docker.Host }
+
+func (p *locatedProvider) AvailableAt(_ context.Context, place string) error { return p.missing[place] }
+
+func TestAnExecutorMayBeMissingInOnePlaceOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 61)
+		s := w.server("one.example")
+		for name, host := range map[string]string{"here": "", "there": "tcp://there"} {
+			w.register(s, name, func(r *common.RunnerConfig) { r.Labels = []string{"box:docker://img"}; r.Docker.Host = host })
+		}
+		located := &locatedProvider{&fakeProvider{name: "docker", scheme: "docker"}, map[string]error{"tcp://there": errors.New("no engine")}}
+		w.run(func(o *Options) { o.Providers = common.Providers{"docker": located} })
+		time.Sleep(time.Minute)
+		for _, r := range w.status().Registrations {
+			if missing := r.Name == "there"; missing != (len(r.Missing) == 1) || missing != (r.Health == HealthMisconfigured) {
+				t.Errorf("%s: missing %v, health %s", r.Name, r.Missing, r.Health)
+			}
 		}
 		w.end(StopDrain)
 	})

@@ -44,7 +44,7 @@ func planLabels(runner *common.RunnerConfig, providers common.Providers, faults 
 			p.missing = append(p.missing, MissingLabel{text, err.Error()})
 			continue
 		}
-		choice, err := executorOf(label, runner.Executor, providers, faults)
+		choice, err := executorOf(label, runner, providers, faults)
 		p.choices = append(p.choices, choice)
 		if err != nil {
 			p.missing = append(p.missing, MissingLabel{text, err.Error()})
@@ -60,7 +60,7 @@ func planLabels(runner *common.RunnerConfig, providers common.Providers, faults 
 	if len(runner.Labels) == 0 {
 		// Such a registration gets the jobs that ask for nothing.
 		p.executors = []string{p.fallback}
-		if _, err := executorOf(common.Label{}, p.fallback, providers, faults); err != nil {
+		if _, err := executorOf(common.Label{}, runner, providers, faults); err != nil {
 			p.fault = err.Error()
 		}
 	} else if len(p.declared) == 0 {
@@ -70,8 +70,8 @@ func planLabels(runner *common.RunnerConfig, providers common.Providers, faults 
 }
 
 // executorOf gives the executor that a label means, and why it is missing.
-func executorOf(label common.Label, fallback string, providers common.Providers, faults map[string]error) (Choice, error) {
-	choice := Choice{Label: label, Executor: fallback}
+func executorOf(label common.Label, runner *common.RunnerConfig, providers common.Providers, faults map[string]error) (Choice, error) {
+	choice := Choice{Label: label, Executor: runner.Executor}
 	if label.Scheme != "" {
 		provider, ok := providers.ForScheme(label.Scheme)
 		if !ok {
@@ -80,10 +80,11 @@ func executorOf(label common.Label, fallback string, providers common.Providers,
 		}
 		choice.Executor = provider.Name()
 	}
-	if _, ok := providers[choice.Executor]; !ok {
+	provider, ok := providers[choice.Executor]
+	if !ok {
 		return choice, fmt.Errorf("no executor %q in this runner", choice.Executor)
 	}
-	if err := faults[choice.Executor]; err != nil {
+	if err := faults[faultKey(provider, runner)]; err != nil {
 		return choice, fmt.Errorf("executor %s: %w", choice.Executor, err)
 	}
 	return choice, nil

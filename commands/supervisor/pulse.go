@@ -17,7 +17,11 @@ type Pulse struct {
 	Running       int            // jobs, waiting ones included
 	Registrations map[Health]int // in the configuration, by health
 	Paused        int            // of these
-	LastJob       time.Time      // when one came or ended; zero: none since the start
+	// NoRoom counts those that are not polled because an executor has no room,
+	// by the reason; NoRoomWell those of them that are well otherwise.
+	NoRoom     map[string]int
+	NoRoomWell int
+	LastJob    time.Time // when one came or ended; zero: none since the start
 }
 
 // Pulse asks the loop for a sign of life: no answer before ctx is done means
@@ -44,13 +48,19 @@ func (s *Supervisor) Pulse(ctx context.Context) (Pulse, error) {
 type pulse chan Pulse
 
 func (ev pulse) apply(f *feeder, _ time.Time) {
-	p := Pulse{Phase: f.phase, Running: len(f.building) + len(f.pending), LastJob: f.lastEnd, Registrations: map[Health]int{}}
+	p := Pulse{Phase: f.phase, Running: len(f.building) + len(f.pending), LastJob: f.lastEnd, Registrations: map[Health]int{}, NoRoom: map[string]int{}}
 	for _, r := range f.registrations {
 		p.LastJob = later(p.LastJob, r.lastJob)
 		if !r.removed {
 			p.Registrations[r.health]++
 			if r.paused {
 				p.Paused++
+			}
+			if r.noRoom != "" {
+				p.NoRoom[r.noRoom]++
+				if r.health == HealthWell {
+					p.NoRoomWell++
+				}
 			}
 		}
 	}

@@ -104,6 +104,7 @@ type registration struct {
 	retryDelay time.Duration
 	brake      *backoff.Backoff // nil: the last job could be started
 	brakeUntil time.Time
+	noRoom     string // why an executor refused the last turn, or ""
 	outcome    string // of the last poll, for people
 	outcomeAt  time.Time
 

@@ -210,6 +210,7 @@ func (f *feeder) change(r *registration, en *entry, now time.Time) {
 	r.client = nil
 	r.declared = r.declared && en.sameDeclaration(old)
 	r.health, r.complained = HealthNew, false
+	r.noRoom = ""
 	f.noteSpent(r)
 	r.empties = 0
 	r.forgetVersion()

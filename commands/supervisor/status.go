@@ -31,7 +31,8 @@ type RegistrationStatus struct {
 	URL         string         `json:"url"`
 	UUID        string         `json:"uuid"`
 	Health      Health         `json:"health"`
-	Reason      string         `json:"reason,omitempty"` // of HealthMisconfigured
+	Reason      string         `json:"reason,omitempty"`  // of HealthMisconfigured
+	NoRoom      string         `json:"no_room,omitempty"` // why it is not polled now, though it is well
 	Removed     bool           `json:"removed,omitempty"`
 	Paused      bool           `json:"paused,omitempty"`
 	Hot         bool           `json:"hot"`
@@ -156,7 +157,7 @@ func (r *registration) status(now time.Time) RegistrationStatus {
 	en := r.entry
 	status := RegistrationStatus{
 		Name: en.runner.Name, URL: en.id.URL, UUID: en.id.UUID,
-		Health: r.health, Reason: en.fault, Removed: r.removed, Paused: r.paused,
+		Health: r.health, Reason: en.fault, NoRoom: r.noRoom, Removed: r.removed, Paused: r.paused,
 		Hot: r.classAt(now) != cold, Polling: r.grant != nil, Ready: r.inReady > 0,
 		Backoff: r.retryDelay, LastOutcome: r.outcome, LastPoll: r.outcomeAt,
 		Running: r.jobs, Limit: en.runner.Limit, Version: r.version,
