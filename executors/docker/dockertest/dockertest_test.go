@@ -162,3 +162,27 @@ func TestWhatIsLeftIsNamed(t *testing.T) {
 	Remove(t, engine, label)
 	NothingLeft(t, engine, label)
 }
+
+func TestARegistryTakesAndGivesImages(t *testing.T) {
+	for _, private := range []bool{false, true} {
+		engine := Engine(t)
+		registry := NewRegistry(t, private)
+		image := Custom(t, engine, Busybox, map[string]string{"/etc/motd": t.Name()}, nil)
+		ref, digest := registry.Push(t, engine, image, "team/tool:1")
+		if !strings.HasPrefix(digest, "sha256:") {
+			t.Errorf("digest %q", digest)
+		}
+		if _, err := engine.ImageInspect(t.Context(), ref); err == nil {
+			t.Errorf("the engine has %s already", ref)
+		}
+		pulled, err := engine.ImagePull(t.Context(), ref, client.ImagePullOptions{})
+		if err == nil {
+			err = pulled.Wait(t.Context())
+			pulled.Close()
+		}
+		if private != (err != nil) {
+			t.Errorf("private %t: a pull without credentials gives %v", private, err)
+		}
+		Forget(t, engine, ref)
+	}
+}

@@ -10,7 +10,7 @@
 // programs (Debian's busybox-static, nodejs, git and redis-server) and loaded
 // into the engine. Their tags lie below multirunner-test/ and name their
 // content, so that they are made once per machine and stay there; `docker
-// images multirunner-test/*` lists them. Registry starts a real registry on
+// images multirunner-test/*` lists them. NewRegistry starts a real registry on
 // loopback for tests of pulls.
 //
 // Without an engine tests are skipped. With MULTIRUNNER_TEST_ENGINE=required
