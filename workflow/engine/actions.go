@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 
+	"multirunner/common"
 	"multirunner/workflow/action"
 	"multirunner/workflow/model"
 )
@@ -26,6 +27,7 @@ type actionSet struct {
 	source    ActionSource // nil when there is none
 	prepared  map[repository]PreparedAction
 	manifests map[location]*action.Manifest
+	visible   map[string]string // directories of this machine, as the job's commands see them
 	releases  []func()
 	embedded  int // steps of composite actions
 }
@@ -35,6 +37,7 @@ func newActionSet(source ActionSource) actionSet {
 		source:    source,
 		prepared:  make(map[repository]PreparedAction),
 		manifests: make(map[location]*action.Manifest),
+		visible:   make(map[string]string),
 	}
 }
 
@@ -146,12 +149,40 @@ func (j *Job) fetch(ctx context.Context, steps []*step) error {
 	}
 	j.actions.releases = append(j.actions.releases, release)
 	for i, request := range requests {
+		if err := j.show(ctx, prepared[i].Dir); err != nil {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			return fmt.Errorf("action %s: the job's commands cannot be shown its files: %w", request.Reference, err)
+		}
 		j.actions.prepared[wanted[i]] = prepared[i]
 		name := request.Reference
 		name.Path = ""
 		j.rows.say(fmt.Sprintf("Download action repository '%s' (SHA:%s)", name, prepared[i].Commit))
 	}
 	return nil
+}
+
+// show makes a directory of this machine one that the job's commands see. They
+// may be in a container, which has directories of its own.
+func (j *Job) show(ctx context.Context, dir string) error {
+	importer, ok := j.executor.(common.Importer)
+	if _, again := j.actions.visible[dir]; !ok || again {
+		return nil
+	}
+	seen, err := importer.Import(ctx, dir)
+	if err == nil {
+		j.actions.visible[dir] = seen
+	}
+	return err
+}
+
+// seen gives a directory of this machine as the job's commands call it.
+func (j *Job) seen(dir string) string {
+	if seen, ok := j.actions.visible[dir]; ok {
+		return seen
+	}
+	return dir
 }
 
 // useFetched makes the fetched action of a step usable and gives the steps that
@@ -163,7 +194,7 @@ func (j *Job) useFetched(s *step) ([]*step, error) {
 		return nil, err
 	}
 	dir := j.actions.prepared[repo].Dir
-	return j.use(s, location{dir, w.ref.Path}, dir)
+	return j.use(s, location{dir, w.ref.Path}, j.seen(dir))
 }
 
 // useLocal makes the action usable that a step uses from the workspace, and

@@ -89,13 +89,17 @@ func (j *Job) jobDirs() []jobDir {
 	if j.spec.Workspace.Mode == common.WorkspaceInPlace {
 		workspace = jobDir{paths.Workspace, j.spec.Workspace.Source, "."}
 	}
-	return []jobDir{
+	list := []jobDir{
 		workspace,
 		{paths.Temp, dirs.Build, "temp"},
 		{paths.Home, dirs.Build, "home"},
 		{paths.ToolCache, dirs.Tools, "."},
 		{dirs.Actions, dirs.Actions, "."},
 	}
+	for dir, seen := range j.actions.visible {
+		list = append(list, jobDir{seen, dir, "."})
+	}
+	return list
 }
 
 // readJobFile reads a file of the job, by the name that the job has for it.
