@@ -286,6 +286,7 @@ func (b *build) conclude(closing spool.Closing) {
 	if !recovered.HadEnd {
 		b.log.WithFields(logrus.Fields{"bytes_cut": recovered.Cut, "output": b.lastWords()}).Warn("The job process left no result: " + closing.Reason)
 		b.sweep()
+		b.sweepContainers()
 	}
 	b.removeStray()
 	if err := rmtree.Remove(b.dirs.Build); err != nil {

@@ -60,17 +60,28 @@ type Launcher struct {
 	builds  sync.WaitGroup // of the goroutines that look after jobs
 	unkept  atomic.Bool    // a claim failed, and none could be made since
 
+	instance     string // of the state directory; "" when it could not be learnt
+	instanceMade bool   // by this process
+
 	mu           sync.Mutex
 	tokens       map[common.RegistrationID]common.Secret
 	capabilities map[common.RegistrationID][]string // of the server, as last declared to
 	budgets      map[string]*network.ReportBudget   // by server
 	reportRate   float64
 	live         map[string]*build // by key, from the claim until the job process has ended
+	kept         map[string]bool   // jobs that lived at the start, by key
+	runners      []*common.RunnerConfig
 }
 
 // New makes a Launcher. Wait for it with Close.
 func New(o Options) *Launcher {
+	instance, made, err := o.State.Instance()
+	if err != nil {
+		o.Log.WithError(err).Error("Containers that dead jobs leave will not be removed")
+	}
 	return &Launcher{
+		instance:     instance,
+		instanceMade: made,
 		o:            o,
 		leaving:      make(chan struct{}),
 		tokens:       map[common.RegistrationID]common.Secret{},
@@ -100,6 +111,7 @@ func (l *Launcher) Reconfigure(c *common.Config) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.runners = c.Runners
 	l.reportRate = reporting.RequestsPerSecond
 	for _, budget := range l.budgets {
 		budget.Set(reporting.RequestsPerSecond)

@@ -22,6 +22,7 @@ func (l *Launcher) forgetLive(b *build) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.live, b.claim.Key())
+	delete(l.kept, b.claim.Key())
 }
 
 func (l *Launcher) liveBuild(key string) *build {

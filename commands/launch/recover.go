@@ -30,6 +30,7 @@ func (l *Launcher) Recover(runners []*common.RunnerConfig) ([]supervisor.Adopted
 	for _, runner := range runners {
 		byID[runner.ID()] = runner
 	}
+	l.sweepAtStart(runners, leftovers)
 	var adopted []supervisor.Adopted
 	busy := map[common.RegistrationID]bool{}
 	for _, left := range leftovers {
@@ -69,6 +70,7 @@ func (l *Launcher) Recover(runners []*common.RunnerConfig) ([]supervisor.Adopted
 	if err := l.o.State.SweepBuilds(); err != nil {
 		l.o.Log.WithError(err).Warn("Build directories of earlier jobs are left")
 	}
+	l.builds.Go(l.sweepOften)
 	return adopted, nil
 }
 
