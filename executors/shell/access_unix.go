@@ -10,8 +10,7 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
+	"multirunner/helpers/lookpath"
 	"multirunner/helpers/process"
 )
 
@@ -20,12 +19,12 @@ const mayExecute = 1 // the x bit of a class
 // executable tells whether the job's user can execute a file, by the file's own
 // mode.
 func (e *Executor) executable(path string) (string, bool) {
+	if e.user.IsSelf() {
+		return lookpath.Executable(path)
+	}
 	info, err := os.Stat(path)
 	if err != nil || info.IsDir() {
 		return "", false
-	}
-	if e.user.IsSelf() {
-		return path, unix.Faccessat(unix.AT_FDCWD, path, unix.X_OK, unix.AT_EACCESS) == nil
 	}
 	return path, permits(info, e.user, mayExecute)
 }
@@ -69,44 +68,12 @@ func (e *Executor) explain(err error, dir string) error {
 }
 
 // own gives a file or directory, not what it links to, to the job's user. It is
-// for where the job is not yet: see ownOpen.
+// for where the job is not yet: by its name it might give away another file.
 func (e *Executor) own(root *os.Root, name string) error {
 	if e.user.IsSelf() {
 		return nil
 	}
 	return root.Lchown(name, int(e.user.UID), int(e.user.GID))
-}
-
-// ownOpen gives an open file to the job's user. By its name it might be another
-// one by now: a hard link to a file of somebody else, which the job would get.
-func (e *Executor) ownOpen(file *os.File) error {
-	if e.user.IsSelf() {
-		return nil
-	}
-	return file.Chown(int(e.user.UID), int(e.user.GID))
-}
-
-// ownDirectory does the same for a directory, and for nothing else.
-func (e *Executor) ownDirectory(root *os.Root, name string) error {
-	if e.user.IsSelf() {
-		return nil
-	}
-	dir, err := root.OpenFile(name, os.O_RDONLY|syscall.O_DIRECTORY, 0)
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	return e.ownOpen(dir)
-}
-
-// trusted tells whether a file may be read for the job. A hard link to a file
-// of somebody else is something that the job's user could not read itself.
-func (e *Executor) trusted(info fs.FileInfo) bool {
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || e.user.IsSelf() {
-		return ok
-	}
-	return stat.Uid == e.user.UID || stat.Nlink == 1
 }
 
 // notBlocking keeps the opening of a pipe that nobody writes to from waiting.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"sync"
 
@@ -13,6 +12,7 @@ import (
 	"multirunner/common"
 	"multirunner/helpers/process"
 	"multirunner/helpers/rmtree"
+	"multirunner/helpers/tempdir"
 )
 
 // trackingVariable marks every process of a job, for the sweep after a crash.
@@ -30,7 +30,7 @@ type Executor struct {
 	env    []string
 
 	mu   sync.Mutex
-	temp *os.Root // from Prepare to Cleanup
+	temp *tempdir.Dir // from Prepare to Cleanup
 }
 
 // Paths implements common.Executor.
@@ -39,9 +39,8 @@ func (e *Executor) Paths() common.Paths { return e.paths }
 // BaseEnv implements common.Executor.
 func (e *Executor) BaseEnv() []string { return slices.Clone(e.env) }
 
-// opened gives the temp directory. It is held open from Prepare on: whatever
-// the job puts in its place, this is the one.
-func (e *Executor) opened() (*os.Root, error) {
+// opened gives the temp directory, which is held open from Prepare on.
+func (e *Executor) opened() (*tempdir.Dir, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.temp == nil {

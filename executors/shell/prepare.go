@@ -12,6 +12,7 @@ import (
 	"multirunner/common"
 	"multirunner/helpers/process"
 	"multirunner/helpers/rmtree"
+	"multirunner/helpers/tempdir"
 )
 
 // Prepare implements common.Executor. It is called once.
@@ -19,7 +20,9 @@ func (e *Executor) Prepare(ctx context.Context, log io.Writer) error {
 	if err := e.makeDirectories(); err != nil {
 		return fmt.Errorf("prepare the build directory: %w", err)
 	}
-	temp, err := os.OpenRoot(e.paths.Temp)
+	// The build directory is the job's, the one above it is not.
+	build := e.spec.Dirs.Build
+	temp, err := tempdir.Open(filepath.Dir(build), filepath.Join(filepath.Base(build), filepath.Base(e.paths.Temp)), e.user)
 	if err != nil {
 		return fmt.Errorf("prepare the build directory: %w", err)
 	}
@@ -63,18 +66,11 @@ func (e *Executor) makeDirectories() error {
 		dirs = append(dirs, filepath.Join(base, "work"))
 	}
 	for _, dir := range dirs {
-		if err := e.makeDirectory(parent, dir, 0o700); err != nil {
+		if err := tempdir.MakeDirectory(parent, dir, 0o700, e.user); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func (e *Executor) makeDirectory(root *os.Root, name string, mode fs.FileMode) error {
-	if err := root.Mkdir(name, mode); err != nil {
-		return err
-	}
-	return e.ownDirectory(root, name)
 }
 
 // makeToolCache makes the tool cache for the job's user. It is shared: one that
@@ -92,7 +88,7 @@ func (e *Executor) makeToolCache() error {
 		return err
 	}
 	defer parent.Close()
-	err = e.makeDirectory(parent, filepath.Base(dir), 0o755)
+	err = tempdir.MakeDirectory(parent, filepath.Base(dir), 0o755, e.user)
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}
