@@ -18,6 +18,7 @@ import (
 type actionSource struct {
 	store      *store.Store
 	instance   string
+	server     string // as the server calls itself
 	repository string
 	token      common.Secret
 	progress   atomic.Pointer[func(text string)] // of the call that runs
@@ -27,6 +28,7 @@ func newActionSource(spec *common.JobSpec, task *runnerv1.Task, log logrus.Field
 	context := task.GetContext().GetFields()
 	a := &actionSource{
 		instance:   spec.URL,
+		server:     context["server_url"].GetStringValue(),
 		repository: context["repository"].GetStringValue(),
 		token:      common.NewSecret(context["token"].GetStringValue()),
 	}
@@ -51,7 +53,7 @@ func (a *actionSource) Prepare(ctx context.Context, requests []engine.ActionRequ
 	wanted := make([]store.Request, len(requests))
 	for i, r := range requests {
 		wanted[i] = store.Request{
-			Reference: r.Reference, URL: r.URL, InstanceURL: a.instance, Repository: a.repository, Token: a.token,
+			Reference: r.Reference, URL: r.URL, InstanceURL: a.instance, ServerURL: a.server, Repository: a.repository, Token: a.token,
 		}
 	}
 	got, err := a.store.Prepare(ctx, wanted)

@@ -295,8 +295,9 @@ func (j *Job) releaseActions() {
 	j.actions.releases = nil
 }
 
-// parseUses reads what stands behind uses.
-func parseUses(uses model.Value) (action.Reference, error) {
+// parseUses reads what stands behind uses. A repository of the job's own server
+// is known as such also when that server is below a path of its host.
+func (j *Job) parseUses(uses model.Value) (action.Reference, error) {
 	if uses.IsExpression() {
 		return action.Reference{}, uses.Errorf("must be a plain text, expressions are not evaluated here")
 	}
@@ -308,5 +309,5 @@ func parseUses(uses model.Value) (action.Reference, error) {
 		}
 		return action.Reference{}, uses.Errorf("%q: %w", uses.Text(), inner)
 	}
-	return ref, nil
+	return ref.Under(j.spec.URL).Under(j.contextText("server_url")), nil
 }

@@ -88,9 +88,10 @@ type Job struct {
 func New(o Options) *Job {
 	j := &Job{
 		spec: o.Spec, task: o.Task, executor: o.Executor, trace: o.Trace,
-		masker: o.Masker, log: o.Log, machine: o.Machine, kindOf: kindOf,
+		masker: o.Masker, log: o.Log, machine: o.Machine,
 		base: context.Background(), stop: newStopper(), result: success, frame: new(frame),
 	}
+	j.kindOf = j.workOf
 	j.engine, _ = o.Executor.(common.ContainerExecutor)
 	if j.machine == (MachineInfo{}) {
 		j.machine = LocalMachine()

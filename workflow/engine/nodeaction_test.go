@@ -312,6 +312,47 @@ func TestActionsAreFetchedOnceAndBeforeTheFirstStep(t *testing.T) {
 	}
 }
 
+// The server may be below a path of its host, and have another name for itself
+// than the one it is registered under.
+func TestActionsOfAServerBelowAPath(t *testing.T) {
+	for claim, tc := range map[string]struct{ registered, itself, uses, want string }{
+		"as registered":        {"https://host/gitea", "https://host/gitea/", "https://host/gitea/octo/repo/sub@v1", "https://host/gitea/octo/repo@v1"},
+		"as it calls itself":   {"http://gitea:3000", "https://host/git/gitea/", "https://HOST/git/gitea/octo/repo/sub@v1", "https://host/git/gitea/octo/repo@v1"},
+		"as the other names":   {"https://host/gitea", "https://public/git/", "https://host/gitea/octo/repo/sub@v1", "https://host/gitea/octo/repo@v1"},
+		"without a URL":        {"https://host/gitea", "https://host/gitea/", "octo/repo/sub@v1", "https://actions.example.org/octo/repo@v1"},
+		"of another server":    {"https://host/gitea", "https://host/gitea/", "https://other/octo/repo/sub@v1", "https://other/octo/repo@v1"},
+		"beside it":            {"https://host/gitea", "https://host/gitea/", "https://host/octo/repo/sub@v1", "https://host/octo/repo@v1"},
+		"it is not below one":  {"https://host", "https://host/", "https://host/octo/repo/sub@v1", "https://host/octo/repo@v1"},
+		"within a composite":   {"https://host/gitea", "https://host/gitea/", "./wrap", "https://host/gitea/octo/repo@v1"},
+		"without encryption":   {"https://host/gitea", "https://host/gitea/", "http://host/octo/repo/sub@v1", "http://host/octo/repo@v1"},
+		"a server that is odd": {"https://host/gitea", "::", "https://host/gitea/octo/repo/sub@v1", "https://host/gitea/octo/repo@v1"},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			b := withActions(t, "- uses: "+tc.uses, `
+				-- octo/repo@v1/sub/action.yml --
+				runs: {using: node20, main: main.js}
+				-- octo/repo@v1/sub/main.js --
+				out $GITHUB_ACTION of $GITHUB_ACTION_REPOSITORY
+				-- ./wrap/action.yml --
+				runs: {using: composite, steps: [{uses: https://host/gitea/octo/repo/sub@v1}]}
+			`)
+			b.spec.URL = tc.registered
+			b.task.Context.Fields["server_url"] = structpb.NewStringValue(tc.itself)
+			b.source.known[tc.want] = b.source.known["https://actions.example.org/octo/repo@v1"]
+			b.run()
+			b.wantResult(success)
+			if got := strings.Join(b.source.asked, " "); got != tc.want {
+				t.Errorf("asked %s, want %s", got, tc.want)
+			}
+			if name := "__octo_repo_sub"; claim == "within a composite" {
+				b.wantRow("__wrap of octo/repo")
+			} else {
+				b.wantRow(name + " of octo/repo")
+			}
+		})
+	}
+}
+
 func TestActionsThatCannotBeFetchedFailTheJob(t *testing.T) {
 	b := withActions(t, "- run: out x\n- uses: octo/none@v1", "-- ./x --\n").run()
 	b.wantResult(failure)

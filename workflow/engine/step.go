@@ -34,13 +34,15 @@ type postWork interface {
 	post(ctx context.Context, r *stepRun) result
 }
 
-// kindOf gives the kind of a step. The payload's parser lets no step pass that
+// workOf gives what a step does. The payload's parser lets no step pass that
 // has neither or both of run and uses.
-func kindOf(def *model.Step) work {
+func (j *Job) workOf(def *model.Step) work {
 	if def.Uses.IsZero() {
 		return runWork{def}
 	}
-	return newUsesWork(def)
+	w := &usesWork{def: def}
+	w.ref, w.fault = j.parseUses(def.Uses)
+	return w
 }
 
 // step is one entry of the payload's steps or of a composite action's, or a hook.
@@ -115,7 +117,7 @@ func (j *Job) makeSteps() []*step {
 	for i, def := range j.def.Steps {
 		action := def.ID
 		if action == "" {
-			action = generatedName(def.Uses)
+			action = j.generatedName(def.Uses)
 			if seen[action]++; seen[action] > 1 {
 				action = fmt.Sprintf("%s_%d", action, seen[action])
 			}
@@ -128,11 +130,11 @@ func (j *Job) makeSteps() []*step {
 // generatedName is __run, or __owner_repo for an action, __path for one of the
 // workspace and __self for the workspace itself. A uses that cannot be read
 // fails the job: its name is of no use.
-func generatedName(uses model.Value) string {
+func (j *Job) generatedName(uses model.Value) string {
 	if uses.IsZero() {
 		return "__run"
 	}
-	ref, _ := parseUses(uses)
+	ref, _ := j.parseUses(uses)
 	name := "self"
 	if parts := strings.Trim(ref.Name+"/"+ref.Path+"/"+ref.Image, "/"); parts != "" {
 		name = parts

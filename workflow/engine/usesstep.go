@@ -19,12 +19,6 @@ type usesWork struct {
 	warned bool    // about its inputs
 }
 
-func newUsesWork(def *model.Step) *usesWork {
-	w := &usesWork{def: def}
-	w.ref, w.fault = parseUses(def.Uses)
-	return w
-}
-
 // hasPre implements preWork. The workspace is not there yet when pre parts
 // run, so its actions have none (GitHub: ActionRunner.cs).
 func (w *usesWork) hasPre() bool {

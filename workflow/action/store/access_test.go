@@ -78,36 +78,72 @@ func TestWhatIsOpenIsSharedByInstances(t *testing.T) {
 	}
 }
 
-func TestTheTokenGoesToNoOtherHostPortOrScheme(t *testing.T) {
+func TestTheTokenGoesToNoOtherServer(t *testing.T) {
+	const uses = "http://host:3000/a/b@v1"
 	for name, tc := range map[string]struct {
-		instance string
-		home     bool
+		uses, instance, server string
+		sent                   bool
 	}{
-		"its own":          {"http://host:3000/", true},
-		"case and a path":  {"HTTP://Host:3000/git", true},
-		"another port":     {"http://host:3001", false},
-		"the default port": {"http://host", false},
-		"another scheme":   {"https://host:3000", false},
-		"a part of it":     {"http://host:3000.example", false},
-		"a subdomain":      {"http://a.host:3000", false},
-		"a user":           {"http://host:3000@example", false},
-		"nothing":          {"", false},
+		"its own":                     {uses, "http://host:3000/", "", true},
+		"case":                        {uses, "HTTP://Host:3000", "", true},
+		"another port":                {uses, "http://host:3001", "", false},
+		"the default port":            {uses, "http://host", "", false},
+		"another scheme":              {uses, "https://host:3000", "", false},
+		"a part of it":                {uses, "http://host:3000.example", "", false},
+		"a subdomain":                 {uses, "http://a.host:3000", "", false},
+		"a user":                      {uses, "http://host:3000@example", "", false},
+		"nothing":                     {uses, "", "", false},
+		"below a path":                {"http://host:3000/git/a/b@v1", "http://host:3000/git/", "", true},
+		"beside its path":             {uses, "http://host:3000/git", "", false},
+		"beside a path of that start": {"http://host:3000/git-x/a/b@v1", "http://host:3000/git", "", false},
+
+		"its name for itself":                  {"https://git.example/a/b@v1", "http://gitea:3000", "https://git.example/", true},
+		"the same without encryption":          {"http://git.example/a/b@v1", "http://gitea:3000", "http://git.example/", true},
+		"a name below a path":                  {"https://git.example/git/a/b@v1", "http://gitea:3000", "https://git.example/git/", true},
+		"beside the path of its name":          {"https://git.example/a/b@v1", "http://gitea:3000", "https://git.example/git/", false},
+		"encryption would be lost":             {"http://git.example/a/b@v1", "https://gitea", "http://git.example/", false},
+		"encryption would be lost on its host": {"http://gitea/a/b@v1", "https://gitea", "http://gitea/", false},
+		"neither of its names":                 {"https://evil.example/a/b@v1", "http://gitea:3000", "https://git.example/", false},
+		"its name with another port":           {"https://git.example:8443/a/b@v1", "http://gitea:3000", "https://git.example/", false},
+		"no names":                             {"https://git.example/a/b@v1", "", "", false},
+		"a name that is none":                  {uses, "http://gitea", "//host:3000", false},
 	} {
 		b := newBench(t)
-		q := withToken(b.request("http://host:3000/a/b@v1"), "job/A", "secret")
-		q.InstanceURL = tc.instance
+		q := withToken(b.request(tc.uses), "job/A", "secret")
+		q.InstanceURL, q.ServerURL = tc.instance, tc.server
 		r, err := newRepository(q)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r.secret() != tc.home {
+		if r.secret() != tc.sent {
 			t.Errorf("%s: sent: %v", name, r.secret())
 		}
 	}
 	for _, url := range []string{"ssh://git@host/a/b", "git@host:a/b"} {
-		r, err := newRepository(Request{URL: url, InstanceURL: "ssh://git@host", Token: common.NewSecret("x")})
+		r, err := newRepository(Request{URL: url, InstanceURL: "ssh://git@host", ServerURL: "ssh://git@host", Token: common.NewSecret("x")})
 		if err != nil || r.secret() || !r.ssh || len(r.scopes()) != 1 || r.scopes()[0] == "" {
 			t.Errorf("%s: %+v, %v", url, r, err)
+		}
+	}
+}
+
+func TestPrivateActionsOfAServerWithTwoNames(t *testing.T) {
+	b := newBench(t)
+	b.publish("a/closed", "two")
+	b.server.Repo("a/closed").Private("tokenA")
+	q := withToken(b.request("a/closed@v1"), "job/one", "tokenA")
+	q.InstanceURL, q.ServerURL = "http://gitea.internal:3000", b.url+"/"
+	b.wantFile(b.prepare(b.store(), q).Actions[0], "action.yml", "name: two")
+
+	elsewhere := &gittest.Server{}
+	evil := b.serve(elsewhere)
+	elsewhere.Repo("a/closed").Private("tokenA")
+	q = withToken(b.request(evil+"/a/closed@v1"), "job/one", "tokenA")
+	q.InstanceURL, q.ServerURL = "http://gitea.internal:3000", b.url+"/"
+	b.fail(b.store(), q)
+	for _, asked := range elsewhere.Requests() {
+		if asked.Token != "" {
+			t.Errorf("the token went to a server that the workflow names: %+v", asked)
 		}
 	}
 }

@@ -20,8 +20,9 @@
 // What could be fetched without a password is shared by all jobs. Servers are
 // therefore asked without one first, which costs private repositories a request
 // and keeps the token of a job out of all others. Only when the server refuses,
-// and only to the host of the job's own instance (scheme, host and port), the
-// job's token is sent; what it opened is kept for that instance and the job's
+// and only to the job's own instance (scheme, host, port and what path it has, as
+// the registration names it or as it names itself, unless that would be without
+// encryption where the registration has it), the job's token is sent; what it opened is kept for that instance and the job's
 // repository, whose rights the token has. The same goes for SSH, where the
 // runner's own keys are used. Names of entries cannot be listed or guessed by
 // other users of the machine, as they depend on the commit.

@@ -54,7 +54,7 @@ func (r *repository) advice(ref string, err error) string {
 		return ""
 	case gitwire.Denied(err) && r.ssh:
 		return ""
-	case gitwire.Denied(err) && !r.home:
+	case gitwire.Denied(err) && !r.own:
 		return r.elsewhere("the job's token is sent to its own server only, so that private repositories of other servers cannot be used")
 	case gitwire.Denied(err) && r.token.IsZero():
 		return r.elsewhere("there is no token to open a private repository with")

@@ -18,8 +18,11 @@ type Request struct {
 	// URL is where the repository is fetched from: Reference.URL, completed by
 	// the server's default actions URL.
 	URL string
-	// InstanceURL is the job's own server.
+	// InstanceURL is the job's own server, as the registration names it.
 	InstanceURL string
+	// ServerURL is what that server calls itself (github.server_url), which
+	// may be another name. No workflow may choose it. It may be empty.
+	ServerURL string
 	// Repository is the job's own, "owner/name": whose rights the token has.
 	Repository string
 	// Token is the job's task token. It may be zero.
@@ -29,7 +32,8 @@ type Request struct {
 // repository is what the requests of one repository have in common.
 type repository struct {
 	url   string
-	home  bool   // on the job's own server
+	home  bool   // where the registration says that the job's own server is
+	own   bool   // of the job's own server, which may see the token
 	ssh   bool   // behind SSH
 	short bool   // a server was completed to one of its references
 	scope string // of what is not open to everybody
@@ -83,21 +87,37 @@ func newRepository(q Request) (*repository, error) {
 	}
 	u, err := url.Parse(q.URL)
 	r.ssh = err != nil || u.Scheme != "http" && u.Scheme != "https"
-	r.home = !r.ssh && origin(u) != "" && sameOrigin(u, q.InstanceURL)
+	if r.ssh {
+		return r, nil
+	}
+	instance, server := parseServer(q.InstanceURL), parseServer(q.ServerURL)
+	r.home = origin(u) != "" && origin(u) == origin(instance)
+	r.own = below(u, instance) || below(u, server) && !(instance.Scheme == "https" && server.Scheme != "https")
 	return r, nil
+}
+
+// parseServer reads the URL of a server. One that cannot be read has no origin.
+func parseServer(text string) *url.URL {
+	u, err := url.Parse(common.NormalizeURL(strings.TrimSpace(text)))
+	if err != nil {
+		return &url.URL{}
+	}
+	return u
 }
 
 // origin gives scheme, host and port in the form that is compared.
 func origin(u *url.URL) string {
-	if u.Host == "" {
+	if u.Host == "" || u.User != nil {
 		return ""
 	}
 	return common.NormalizeURL(u.Scheme + "://" + u.Host)
 }
 
-func sameOrigin(u *url.URL, instance string) bool {
-	own, err := url.Parse(strings.TrimSpace(instance))
-	return err == nil && origin(u) == origin(own)
+// below tells whether a URL is one of a server: of its host, and below its path
+// if it has one. Beside it there may be others on the same host.
+func below(u, server *url.URL) bool {
+	path := strings.TrimRight(server.Path, "/") + "/"
+	return origin(u) != "" && origin(u) == origin(server) && strings.HasPrefix(u.Path, path)
 }
 
 // identity names the repository in keys of the store.
@@ -109,7 +129,7 @@ func (r *repository) identity() string {
 }
 
 // secret tells whether there is a token that may be sent.
-func (r *repository) secret() bool { return r.home && !r.token.IsZero() }
+func (r *repository) secret() bool { return r.own && !r.token.IsZero() }
 
 // scopes gives those in which the repository may be, the open one first.
 func (r *repository) scopes() []string {
