@@ -63,18 +63,17 @@ func (i Info) store(dir string) error {
 }
 
 // LoadInfo reads the file of a job directory. The error satisfies
-// errors.Is(err, fs.ErrNotExist) when the job process has not come to write it.
+// errors.Is(err, fs.ErrNotExist) when the job process has not come to write it,
+// and is a *common.VersionError for a version that this program does not read.
 func LoadInfo(dir string) (Info, error) {
-	data, err := os.ReadFile(filepath.Join(dir, InfoName))
+	path := filepath.Join(dir, InfoName)
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return Info{}, err
 	}
 	var info Info
-	if err := json.Unmarshal(data, &info); err != nil {
-		return Info{}, fmt.Errorf("%s: %w", InfoName, err)
-	}
-	if info.V < InfoVersion-1 || info.V > InfoVersion {
-		return Info{}, fmt.Errorf("%s: version %d, this program reads %d", InfoName, info.V, InfoVersion)
+	if err := common.DecodeVersioned(path, data, InfoVersion, &info); err != nil {
+		return Info{}, err
 	}
 	return info, nil
 }

@@ -46,11 +46,8 @@ func ReadSpec(r io.Reader) (*common.JobSpec, error) {
 		return nil, fmt.Errorf("job spec: %w", errors.Join(io.ErrUnexpectedEOF, err))
 	}
 	spec := new(common.JobSpec)
-	if err := json.Unmarshal(data, spec); err != nil {
-		return nil, fmt.Errorf("job spec: %w", err)
-	}
-	if spec.V < common.JobSpecVersion-1 || spec.V > common.JobSpecVersion {
-		return nil, fmt.Errorf("job spec: version %d, this program reads %d", spec.V, common.JobSpecVersion)
+	if err := common.DecodeVersioned("job spec", data, common.JobSpecVersion, spec); err != nil {
+		return nil, err
 	}
 	return spec, nil
 }

@@ -73,11 +73,8 @@ func (l *Launcher) newBuild(runner *common.RunnerConfig, onDisk *state.Claim) *b
 
 // report hands what the spool holds, now and later, to the sender, and
 // removes the job when the server has it all.
-func (b *build) report(runner *common.RunnerConfig, resumed bool) error {
-	speaker, err := b.l.dial(runner)
-	if err != nil {
-		return err
-	}
+func (b *build) report(runner *common.RunnerConfig, resumed bool) {
+	speaker := b.l.speak(runner)
 	sent, err := spool.LoadSent(b.dirs.Job)
 	if err != nil {
 		// It is a hint: without it everything is sent again.
@@ -103,8 +100,10 @@ func (b *build) report(runner *common.RunnerConfig, resumed bool) error {
 		Resumed:      resumed,
 		SaveSent:     func(s spool.Sent) error { return spool.StoreSent(b.dirs.Job, s) },
 	})
-	b.l.builds.Go(b.deliver)
-	return nil
+	b.l.builds.Go(func() {
+		defer speaker.end()
+		b.deliver()
+	})
 }
 
 // Done implements supervisor.Build.

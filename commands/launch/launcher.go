@@ -5,10 +5,10 @@
 package launch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -64,7 +64,9 @@ type Launcher struct {
 	instanceMade bool   // by this process
 
 	mu           sync.Mutex
-	tokens       map[common.RegistrationID]common.Secret
+	configured   map[common.RegistrationID]*common.RunnerConfig // nil before the first configuration
+	dialled      map[common.RegistrationID]*common.RunnerConfig // while there is none
+	speakers     map[*speaker]struct{}
 	capabilities map[common.RegistrationID][]string // of the server, as last declared to
 	budgets      map[string]*network.ReportBudget   // by server
 	reportRate   float64
@@ -84,7 +86,8 @@ func New(o Options) *Launcher {
 		instanceMade: made,
 		o:            o,
 		leaving:      make(chan struct{}),
-		tokens:       map[common.RegistrationID]common.Secret{},
+		dialled:      map[common.RegistrationID]*common.RunnerConfig{},
+		speakers:     map[*speaker]struct{}{},
 		capabilities: map[common.RegistrationID][]string{},
 		budgets:      map[string]*network.ReportBudget{},
 		live:         map[string]*build{},
@@ -100,12 +103,12 @@ func (l *Launcher) Close() {
 	l.builds.Wait()
 }
 
-// Reconfigure takes the reporting settings of a reloaded configuration, forgets
-// the registrations that are not in it, and reads the CA files again.
+// Reconfigure takes the reporting settings and the registrations of a reloaded
+// configuration, see configure, and reads the CA files again.
 func (l *Launcher) Reconfigure(c *common.Config) {
 	reporting := c.Reporting
 	l.o.Sender.Reconfigure(reporting)
-	l.forget(c.Runners)
+	l.configure(c.Runners)
 	if err := l.o.Pool.Refresh(); err != nil {
 		l.o.Log.WithError(err).Error("What was trusted so far is trusted on")
 	}
@@ -115,24 +118,6 @@ func (l *Launcher) Reconfigure(c *common.Config) {
 	l.reportRate = reporting.RequestsPerSecond
 	for _, budget := range l.budgets {
 		budget.Set(reporting.RequestsPerSecond)
-	}
-}
-
-// forget drops what is known of registrations that have left the configuration,
-// and removes their tokens from the disk, unless they have jobs.
-func (l *Launcher) forget(runners []*common.RunnerConfig) {
-	var keep []string
-	served := make(map[common.RegistrationID]bool, len(runners))
-	for _, runner := range runners {
-		keep = append(keep, runner.UUID)
-		served[runner.ID()] = true
-	}
-	l.mu.Lock()
-	maps.DeleteFunc(l.tokens, func(id common.RegistrationID, _ common.Secret) bool { return !served[id] })
-	maps.DeleteFunc(l.capabilities, func(id common.RegistrationID, _ []string) bool { return !served[id] })
-	l.mu.Unlock()
-	if err := l.o.State.Forget(keep); err != nil {
-		l.o.Log.WithError(err).Warn("Tokens of registrations that are gone are left on the disk")
 	}
 }
 
@@ -160,7 +145,9 @@ func (l *Launcher) Dial(runner *common.RunnerConfig) (supervisor.Client, error) 
 		return nil, err
 	}
 	l.mu.Lock()
-	l.tokens[runner.ID()] = runner.Token
+	if l.configured == nil {
+		l.dialled[runner.ID()] = runner
+	}
 	l.mu.Unlock()
 	return client{speaker, l, runner.ID()}, nil
 }
@@ -186,19 +173,26 @@ func (l *Launcher) Key(id common.RegistrationID) (string, error) {
 		}
 		l.unkept.Store(false)
 	}
-	l.mu.Lock()
-	token, known := l.tokens[id]
-	l.mu.Unlock()
-	if known { // else it has just left the configuration: a claim keeps the token then
-		if err := l.o.State.KeepCredential(id.UUID, token); err != nil {
+	if runner := l.known(id); runner != nil { // else it has just left the configuration: a claim keeps the token then
+		if err := l.o.State.KeepCredential(id, credentialOf(runner)); err != nil {
 			return "", err
 		}
 	}
-	return l.o.State.RequestKey(id.UUID)
+	return l.o.State.RequestKey(id)
+}
+
+// known gives what the configuration says of a registration now, or nil.
+func (l *Launcher) known(id common.RegistrationID) *common.RunnerConfig {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.configured == nil {
+		return l.dialled[id]
+	}
+	return l.configured[id]
 }
 
 // Done implements supervisor.KeyStore.
-func (l *Launcher) Done(id common.RegistrationID) error { return l.o.State.RotateKey(id.UUID) }
+func (l *Launcher) Done(id common.RegistrationID) error { return l.o.State.RotateKey(id) }
 
 // Seen implements supervisor.ClaimStore.
 func (l *Launcher) Seen(url string, taskID int64) bool { return l.o.State.Claimed(url, taskID) }
@@ -216,15 +210,12 @@ func (l *Launcher) Claim(runner *common.RunnerConfig, task *runnerv1.Task) (supe
 	}
 	// After the claim, whose window is kept short. Normally there is nothing
 	// to write, see Key.
-	if err := l.o.State.KeepCredential(runner.UUID, runner.Token); err != nil {
+	if err := l.o.State.KeepCredential(runner.ID(), credentialOf(cmp.Or(l.known(runner.ID()), runner))); err != nil {
 		l.log(runner.Name, onDisk).WithError(err).Warn("Should this process end before the job, the next one cannot report it")
 	}
 	b := l.newBuild(runner, onDisk)
 	b.token = job.RuntimeOf(task)
-	if err := b.report(runner, false); err != nil {
-		// The claim stays: what cannot be told now, the next start tells.
-		return nil, errors.Join(err, onDisk.Lock().Unlock())
-	}
+	b.report(runner, false)
 	l.addLive(b)
 	l.spend(runner)
 	return b, nil

@@ -9,6 +9,7 @@ import (
 	"multirunner/commands/state"
 	"multirunner/commands/supervisor"
 	"multirunner/common"
+	"multirunner/helpers/backoff"
 	"multirunner/helpers/flock"
 	"multirunner/helpers/process"
 )
@@ -16,6 +17,10 @@ import (
 // adoptedLook is how often the lock of an adopted job is looked at: it is
 // nobody's child, so nothing else tells that its process has ended.
 const adoptedLook = 250 * time.Millisecond
+
+// lockPatience is the longest time between looks at a lock that cannot be
+// looked at.
+const lockPatience = 30 * time.Second
 
 // Recover deals with what earlier supervisors left: jobs whose process is
 // gone are closed and reported, also those of registrations that have left
@@ -31,15 +36,27 @@ func (l *Launcher) Recover(runners []*common.RunnerConfig) ([]supervisor.Adopted
 		byID[runner.ID()] = runner
 	}
 	l.sweepAtStart(runners, leftovers)
+	l.mu.Lock()
+	l.configured = byID // so that jobs of theirs are reported with what it says
+	l.mu.Unlock()
 	var adopted []supervisor.Adopted
 	busy := map[common.RegistrationID]bool{}
+	adopt := func(b *build) {
+		adopted = append(adopted, supervisor.Adopted{Runner: b.runner, TaskID: b.claim.TaskID, Build: b})
+	}
 	for _, left := range leftovers {
 		if left.Claim == nil {
 			l.discard(left)
 			continue
 		}
 		runner, err := l.owner(left.Claim, byID)
-		if err != nil {
+		if foreign := l.foreign(left, err); foreign != nil {
+			if b := l.leave(left, foreign); b != nil {
+				adopt(b)
+			}
+			continue
+		}
+		if err != nil && !left.Alive {
 			l.abandon(left, err)
 			continue
 		}
@@ -54,19 +71,16 @@ func (l *Launcher) Recover(runners []*common.RunnerConfig) ([]supervisor.Adopted
 			b.conclude(closing(nil, "the runner ended while the job ran",
 				"##[error]The runner and this job's process ended while the job ran. The job is closed as failed by the next start of the runner."))
 		}
-		if err := b.report(runner, true); err != nil {
-			l.log(runner.Name, left.Claim).WithError(err).Error("A job of an earlier run cannot be reported now, the next start tries again")
-			continue
-		}
+		b.report(runner, true)
 		if left.Alive {
 			b.log.Info("A job of an earlier run still runs, taking it over")
 			l.addLive(b)
 			l.builds.Go(b.watch)
-			adopted = append(adopted, supervisor.Adopted{Runner: runner, TaskID: left.Claim.TaskID, Build: b})
+			adopt(b)
 		}
 	}
 	l.retireSpent(runners, busy)
-	l.forget(runners)
+	l.configure(runners)
 	if err := l.o.State.SweepBuilds(); err != nil {
 		l.o.Log.WithError(err).Warn("Build directories of earlier jobs are left")
 	}
@@ -84,19 +98,21 @@ func (b *build) timeLeft(runner *common.RunnerConfig) time.Duration {
 }
 
 // owner gives the registration of a claim: from the configuration, else as
-// much as is needed to report, from the kept credential.
+// much as is needed to report, from the kept credential. With an error that is
+// all but the credential.
 func (l *Launcher) owner(c *state.Claim, byID map[common.RegistrationID]*common.RunnerConfig) (*common.RunnerConfig, error) {
-	id := common.RegistrationID{URL: common.NormalizeURL(c.URL), UUID: c.UUID}
+	id := c.Registration()
 	if runner := byID[id]; runner != nil {
 		return runner, nil
 	}
-	token, err := l.o.State.Credential(c.UUID)
-	if err != nil {
-		return nil, fmt.Errorf("its registration has left the configuration and its token is not kept: %w", err)
-	}
 	runner := common.DefaultRunner()
-	runner.Name, runner.URL, runner.UUID, runner.Token = c.UUID, c.URL, c.UUID, token
-	return runner, nil
+	runner.Name, runner.URL, runner.UUID = c.UUID, c.URL, c.UUID
+	kept, err := l.o.State.Credential(id)
+	runner.Token, runner.TLSCAFile, runner.InsecureSkipVerify = kept.Token, kept.CAFile, kept.Insecure
+	if err != nil {
+		err = fmt.Errorf("%w: %w", errNoCredential, err)
+	}
+	return runner, err
 }
 
 // discard removes a directory without a claim: the claim was not synced, so
@@ -115,10 +131,6 @@ func (l *Launcher) discard(left state.Left) {
 // abandon gives up on a job that nobody can report.
 func (l *Launcher) abandon(left state.Left, why error) {
 	log := l.log("", left.Claim).WithError(why)
-	if left.Alive {
-		log.Error("A job of an earlier run still runs and cannot be reported; it is left alone")
-		return
-	}
 	log.Error("A job of an earlier run cannot be reported, removing it; the server closes it by itself")
 	b := &build{l: l, claim: left.Claim, dirs: l.o.State.Dirs(left.Key), log: log, done: make(chan struct{})}
 	b.sweep()
@@ -141,9 +153,12 @@ func (b *build) watch() {
 	b.log.WithField("result", supervisor.ResultName(b.result)).Info("Job process ended")
 }
 
-// awaitLock closes ended when the lock is ours.
+// awaitLock closes ended when the lock is ours, and returns then or when the
+// launcher leaves. Trouble with the lock is told once, and looked at less often.
 func (b *build) awaitLock(ended chan<- struct{}) {
-	look := time.NewTicker(adoptedLook)
+	trouble := backoff.New(2*adoptedLook, lockPatience, 0, nil)
+	told := ""
+	look := time.NewTimer(adoptedLook)
 	defer look.Stop()
 	for {
 		select {
@@ -152,13 +167,22 @@ func (b *build) awaitLock(ended chan<- struct{}) {
 		case <-look.C:
 		}
 		err := b.l.o.State.Retake(b.claim)
-		if err == nil {
+		wait := adoptedLook
+		switch {
+		case err == nil:
 			close(ended)
 			return
+		case errors.Is(err, flock.ErrLocked):
+			trouble.Reset()
+			told = ""
+		default:
+			wait = trouble.Next()
+			if told != err.Error() {
+				told = err.Error()
+				b.log.WithError(err).Errorf("The lock of the job cannot be looked at, so its end is not seen; trying again, at last every %s", lockPatience)
+			}
 		}
-		if !errors.Is(err, flock.ErrLocked) {
-			b.log.WithError(err).Error("Lock of the job cannot be taken")
-		}
+		look.Reset(wait)
 	}
 }
 

@@ -207,10 +207,7 @@ func (l *Launcher) FailClaim(_ context.Context, req supervisor.StartRequest, row
 // failInMemory reports a task that could not even be claimed on disk: it is
 // lost should this process end before the server has it.
 func (l *Launcher) failInMemory(req supervisor.StartRequest, c spool.Closing) error {
-	speaker, err := l.dial(req.Runner)
-	if err != nil {
-		return err
-	}
+	var err error
 	memory := spool.NewMemory(spool.Options{})
 	for _, row := range c.Rows {
 		err = errors.Join(err, memory.Row(c.At, row))
@@ -222,12 +219,14 @@ func (l *Launcher) failInMemory(req supervisor.StartRequest, c spool.Closing) er
 		return errors.Join(err, memory.Close())
 	}
 	l.spend(req.Runner)
+	speaker := l.speak(req.Runner)
 	handle := l.o.Sender.Add(sender.Job{
 		Key: fmt.Sprintf("memory-%d", req.Task.GetId()), TaskID: req.Task.GetId(), Client: speaker, Source: memory,
 		Budget: l.budget(req.Runner), Ephemeral: req.Runner.Ephemeral, Failed: l.failed(req.Runner.Name),
 	})
 	l.builds.Go(func() {
 		defer memory.Close()
+		defer speaker.end()
 		select {
 		case <-handle.Done():
 			l.retire(req.Runner)

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"multirunner/common"
 	"multirunner/helpers/flock"
 	"multirunner/helpers/rmtree"
 )
@@ -17,6 +18,8 @@ import (
 // claimVersion is the version of claim.json; this program reads this one and
 // the one before.
 const claimVersion = 1
+
+const claimName = "claim.json"
 
 // ErrSeen is the refusal of a task that was claimed before: it is running, or
 // it has ended. What has ended never starts again.
@@ -41,6 +44,11 @@ type Claim struct {
 
 // Key names the claim's directories.
 func (c *Claim) Key() string { return c.key }
+
+// Registration is whose claim it is.
+func (c *Claim) Registration() common.RegistrationID {
+	return common.RegistrationID{URL: common.NormalizeURL(c.URL), UUID: c.UUID}
+}
 
 // Lock is held by whoever looks after the job: the supervisor until it has
 // passed the descriptor to the job process. Nil for a claim of a living job
@@ -69,7 +77,7 @@ func (d *Dir) Claim(url, uuid string, taskID int64, at time.Time) (*Claim, error
 	if err := c.write(dir); err != nil {
 		return nil, fmt.Errorf("claim of task %d: %w", taskID, errors.Join(err, lock.Unlock(), os.RemoveAll(dir)))
 	}
-	d.countClaim(uuid)
+	d.countClaim(c.Registration())
 	return c, nil
 }
 
@@ -82,7 +90,7 @@ func (c *Claim) write(dir string) error {
 	if err != nil {
 		return err
 	}
-	return writeSynced(dir, "claim.json", data)
+	return writeSynced(dir, claimName, data)
 }
 
 func writeSynced(dir, name string, data []byte) error {
@@ -148,6 +156,7 @@ func (d *Dir) leftover(key string) *Left {
 	dir := d.Dirs(key).Job
 	lock, err := flock.TryLock(filepath.Join(dir, "lock"))
 	if err != nil && !errors.Is(err, flock.ErrLocked) {
+		d.noteForeign(err)
 		return &Left{Key: key, Err: err}
 	}
 	if lock != nil && d.ended.contains(key) {
@@ -163,18 +172,29 @@ func (d *Dir) leftover(key string) *Left {
 		l.Claim, l.Err = nil, fmt.Errorf("claim.json in %s is of another task", key)
 	}
 	if l.Claim == nil {
+		d.noteForeign(l.Err)
 		if lock != nil {
 			l.Err = errors.Join(l.Err, lock.Unlock())
 		}
 		return l
 	}
 	l.Claim.key, l.Claim.lock = key, lock
-	d.countClaim(l.Claim.UUID)
+	d.countClaim(l.Claim.Registration())
 	return l
 }
 
+// noteForeign keeps what claims need that this program cannot read.
+func (d *Dir) noteForeign(err error) {
+	if !errors.Is(err, ErrNoClaim) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.foreign = true
+	}
+}
+
 func readClaim(dir string) (*Claim, error) {
-	data, err := os.ReadFile(filepath.Join(dir, "claim.json"))
+	path := filepath.Join(dir, claimName)
+	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, ErrNoClaim
 	}
@@ -182,11 +202,13 @@ func readClaim(dir string) (*Claim, error) {
 		return nil, err
 	}
 	c := new(Claim)
-	if err := json.Unmarshal(data, c); err != nil {
-		return nil, fmt.Errorf("%w: claim.json: %w", ErrNoClaim, err)
+	err = common.DecodeVersioned(path, data, claimVersion, c)
+	var version *common.VersionError
+	if err != nil && !errors.As(err, &version) {
+		err = fmt.Errorf("%w: %w", ErrNoClaim, err)
 	}
-	if c.V < claimVersion-1 || c.V > claimVersion {
-		return nil, fmt.Errorf("claim.json has version %d, this program reads %d: the job is left for the program that wrote it", c.V, claimVersion)
+	if err != nil {
+		return nil, err
 	}
 	return c, nil
 }
@@ -202,7 +224,7 @@ func (d *Dir) Finish(c *Claim) error {
 	if c.lock != nil {
 		err = c.lock.Unlock() // before: Windows removes no open file
 	}
-	return errors.Join(err, os.RemoveAll(dirs.Job), rmtree.Remove(dirs.Build), d.dropCredential(c.UUID))
+	return errors.Join(err, os.RemoveAll(dirs.Job), rmtree.Remove(dirs.Build), d.dropCredential(c.Registration()))
 }
 
 // Discard removes a job directory whose claim was never complete.

@@ -27,9 +27,11 @@ type Dir struct {
 	ended *endedList
 
 	mu          sync.Mutex
-	credentials map[string]string // uuid → token as it is on disk
-	keys        map[string]string // uuid → request key as it is on disk
-	claims      map[string]int    // uuid → claims on disk
+	credentials map[common.RegistrationID]Credential // as they are on disk
+	keys        map[common.RegistrationID]string     // request keys as they are on disk
+	claims      map[common.RegistrationID]int        // how many are on disk
+	served      map[common.RegistrationID]bool       // by the configuration
+	foreign     bool                                 // there is a claim that this program cannot read
 
 	marking sync.Mutex // of spent registrations
 }
@@ -82,7 +84,10 @@ func Open(root string) (*Dir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
-	d := &Dir{root: root, lock: lock, credentials: map[string]string{}, keys: map[string]string{}, claims: map[string]int{}}
+	d := &Dir{
+		root: root, lock: lock, credentials: map[common.RegistrationID]Credential{},
+		keys: map[common.RegistrationID]string{}, claims: map[common.RegistrationID]int{},
+	}
 	if err := writePID(lock.File()); err != nil {
 		return nil, errors.Join(err, lock.Unlock())
 	}

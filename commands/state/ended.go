@@ -5,14 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 
+	"multirunner/common"
 	"multirunner/helpers/atomicfile"
 )
 
 // endedMax is how many ended tasks are remembered.
 const endedMax = 10_000
+
+// endedVersion is the version of the file of ended tasks. Its first line tells
+// it, as v1; the file of a program from before that has none.
+const endedVersion = 1
 
 // endedList is the file of ended tasks: a line each, appended. It is
 // rewritten when it has grown to twice what is remembered.
@@ -32,7 +38,16 @@ func openEnded(path string) (*endedList, error) {
 	l := &endedList{path: path, known: map[string]bool{}}
 	for line := range bytes.Lines(data) {
 		// A torn last line names no task that ended; dropping it is safe.
-		if text, ok := strings.CutSuffix(string(line), "\n"); ok && text != "" && !l.known[text] {
+		text, ok := strings.CutSuffix(string(line), "\n")
+		if number, isVersion := strings.CutPrefix(text, "v"); ok && isVersion {
+			// What has ended must not start again, so nothing goes on without.
+			version, _ := strconv.Atoi(number)
+			if err := common.CheckVersion(path, version, endedVersion); err != nil {
+				return nil, fmt.Errorf("ended tasks: %w", err)
+			}
+			continue
+		}
+		if ok && text != "" && !l.known[text] {
 			l.order, l.known[text] = append(l.order, text), true
 		}
 	}
@@ -77,6 +92,7 @@ func (l *endedList) rewrite() error {
 		l.order = append([]string(nil), l.order[drop:]...)
 	}
 	var text strings.Builder
+	fmt.Fprintf(&text, "v%d\n", endedVersion)
 	for _, key := range l.order {
 		text.WriteString(key + "\n")
 	}

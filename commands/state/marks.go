@@ -38,8 +38,15 @@ type marked struct {
 // Paused gives the registrations that are not to be polled for now.
 func (d *Dir) Paused() ([]common.RegistrationID, error) { return d.marked(pausedName) }
 
-// SetPaused replaces them.
-func (d *Dir) SetPaused(ids []common.RegistrationID) error { return d.mark(pausedName, ids) }
+// SetPaused replaces them. A file of a version that this program does not read
+// is left, with an error.
+func (d *Dir) SetPaused(ids []common.RegistrationID) error {
+	var version *common.VersionError
+	if _, err := d.marked(pausedName); errors.As(err, &version) {
+		return err
+	}
+	return d.mark(pausedName, ids)
+}
 
 // Spent gives the ephemeral registrations that have had their job.
 func (d *Dir) Spent() ([]common.RegistrationID, error) {
@@ -70,11 +77,13 @@ func (d *Dir) marked(name string) ([]common.RegistrationID, error) {
 		return nil, fmt.Errorf("%s registrations: %w", name, err)
 	}
 	var m marks
-	if err := json.Unmarshal(data, &m); err != nil {
-		return nil, fmt.Errorf("%s registrations: %s: %w: remove the file", name, path, err)
+	err = common.DecodeVersioned(path, data, marksVersion, &m)
+	var version *common.VersionError
+	if errors.As(err, &version) {
+		return nil, fmt.Errorf("%s registrations: %w", name, err)
 	}
-	if m.V < marksVersion-1 || m.V > marksVersion {
-		return nil, fmt.Errorf("%s registrations: %s has version %d, this program reads %d", name, path, m.V, marksVersion)
+	if err != nil {
+		return nil, fmt.Errorf("%s registrations: %w: remove the file", name, err)
 	}
 	ids := make([]common.RegistrationID, 0, len(m.Registrations))
 	for _, r := range m.Registrations {

@@ -35,21 +35,6 @@ func TestAClaimThatACrashTookCountsAsNone(t *testing.T) {
 	}
 }
 
-func TestAClaimOfAnotherVersionIsNotThrownAway(t *testing.T) {
-	root := t.TempDir()
-	first := open(t, root)
-	c := claim(t, first, 1)
-	c.Lock().Unlock()
-	if err := os.WriteFile(filepath.Join(first.Dirs(c.Key()).Job, "claim.json"), []byte(`{"v":7}`), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	first.Close()
-	left, err := open(t, root).Leftovers()
-	if err != nil || len(left) != 1 || left[0].Err == nil || errors.Is(left[0].Err, ErrNoClaim) {
-		t.Errorf("%+v, %v", left, err)
-	}
-}
-
 // The directory of a task that has ended may survive a crash half removed:
 // without its spool it would look like one that was never started.
 func TestWhatIsLeftOfAnEndedTaskIsRemoved(t *testing.T) {
@@ -119,8 +104,12 @@ func TestFilesOfRegistrationsThatAreGoneAreRemoved(t *testing.T) {
 	root := t.TempDir()
 	d := open(t, root)
 	odd := "a/b" // goes by its hash
-	for _, id := range []string{"uuid-1", "uuid-2", "uuid-3", odd} {
-		if err := d.KeepCredential(id, common.NewSecret("t0ken")); err != nil {
+	id := func(uuid string) common.RegistrationID {
+		return common.RegistrationID{URL: first.URL, UUID: uuid}
+	}
+	token := Credential{Token: common.NewSecret("t0ken")}
+	for _, id := range []common.RegistrationID{first, id("uuid-2"), id("uuid-3"), id(odd)} {
+		if err := d.KeepCredential(id, token); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := d.RequestKey(id); err != nil {
@@ -128,10 +117,10 @@ func TestFilesOfRegistrationsThatAreGoneAreRemoved(t *testing.T) {
 		}
 	}
 	claim(t, d, 1) // of uuid-1
-	if err := d.Forget([]string{"uuid-2", odd}); err != nil {
+	if err := d.Serve([]common.RegistrationID{id("uuid-2"), id(odd)}); err != nil {
 		t.Fatal(err)
 	}
-	for id, want := range map[string]bool{"uuid-1": true, "uuid-2": true, odd: true, "uuid-3": false} {
+	for id, want := range map[common.RegistrationID]bool{first: true, id("uuid-2"): true, id(odd): true, id("uuid-3"): false} {
 		for _, folder := range []string{"credentials", "keys"} {
 			if _, err := os.Stat(d.named(folder, id)); (err == nil) != want {
 				t.Errorf("%s of %s: %v, want it there: %v", folder, id, err, want)
@@ -139,10 +128,10 @@ func TestFilesOfRegistrationsThatAreGoneAreRemoved(t *testing.T) {
 		}
 	}
 	// One that comes back is kept again.
-	if err := d.KeepCredential("uuid-3", common.NewSecret("t0ken")); err != nil {
+	if err := d.KeepCredential(id("uuid-3"), token); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.Credential("uuid-3"); err != nil {
+	if _, err := d.Credential(id("uuid-3")); err != nil {
 		t.Error(err)
 	}
 }

@@ -14,6 +14,9 @@ import (
 
 const server = "https://git.example.org/"
 
+// first is the registration of the claims.
+var first = common.RegistrationID{URL: "https://git.example.org", UUID: "uuid-1"}
+
 func open(t *testing.T, root string) *Dir {
 	t.Helper()
 	d, err := Open(root)
@@ -89,13 +92,13 @@ func TestATaskIsClaimedOnce(t *testing.T) {
 
 func TestLeftoversTellLivingJobsFromDeadOnes(t *testing.T) {
 	root := t.TempDir()
-	first := open(t, root)
-	alive, dead := claim(t, first, 1), claim(t, first, 2)
+	before := open(t, root)
+	alive, dead := claim(t, before, 1), claim(t, before, 2)
 	dead.Lock().Unlock()
 	if err := os.Mkdir(filepath.Join(root, "jobs", "torn"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	first.Close()
+	before.Close()
 
 	left, err := open(t, root).Leftovers()
 	if err != nil {
@@ -118,33 +121,38 @@ func TestLeftoversTellLivingJobsFromDeadOnes(t *testing.T) {
 
 func TestCredentialLivesAsLongAsTheLastClaim(t *testing.T) {
 	d := open(t, t.TempDir())
-	if err := d.KeepCredential("uuid-1", common.NewSecret("t0ken")); err != nil {
+	want := Credential{Token: common.NewSecret("t0ken"), CAFile: "/ca.pem", Insecure: true}
+	if err := d.KeepCredential(first, want); err != nil {
 		t.Fatal(err)
 	}
 	one, two := claim(t, d, 1), claim(t, d, 2)
 	if err := d.Finish(one); err != nil {
 		t.Fatal(err)
 	}
-	if token, err := d.Credential("uuid-1"); err != nil || token.Reveal() != "t0ken" {
-		t.Errorf("with a claim left: %v", err)
+	if got, err := d.Credential(first); err != nil || got != want {
+		t.Errorf("with a claim left: %v, %v", got, err)
 	}
-	info, err := os.Stat(d.named("credentials", "uuid-1"))
+	info, err := os.Stat(d.named("credentials", first))
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("credential file: %v %v, want 0600", info, err)
 	}
 	if err := d.Finish(two); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.Credential("uuid-1"); !errors.Is(err, os.ErrNotExist) {
+	if _, err := d.Credential(first); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("after the last claim: %v, want it gone", err)
 	}
 }
 
 func TestNamesFromServersCannotLeaveTheDirectory(t *testing.T) {
 	d := open(t, t.TempDir())
-	for _, id := range []string{"../../etc/passwd", "", ".", "a/b"} {
+	for _, uuid := range []string{"../../etc/passwd", "", ".", "a/b"} {
+		id := common.RegistrationID{URL: server, UUID: uuid}
+		if dir := filepath.Dir(d.namedBefore("keys", uuid)); dir != filepath.Join(d.root, "keys") {
+			t.Errorf("namedBefore(%q) is in %s", uuid, dir)
+		}
 		if dir := filepath.Dir(d.named("keys", id)); dir != filepath.Join(d.root, "keys") {
-			t.Errorf("named(%q) is in %s", id, dir)
+			t.Errorf("named(%v) is in %s", id, dir)
 		}
 	}
 }
@@ -154,7 +162,7 @@ func TestNamesFromServersCannotLeaveTheDirectory(t *testing.T) {
 func TestAKeyThatHasBroughtItsTaskIsNotUsedAgain(t *testing.T) {
 	root := t.TempDir()
 	d := open(t, root)
-	key, err := d.RequestKey("uuid-1")
+	key, err := d.RequestKey(first)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,10 +173,10 @@ func TestAKeyThatHasBroughtItsTaskIsNotUsedAgain(t *testing.T) {
 	if err := os.WriteFile(keys, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if d.RotateKey("uuid-1") == nil {
+	if d.RotateKey(first) == nil {
 		t.Error("rotated on a disk that takes nothing")
 	}
-	if next, err := d.RequestKey("uuid-1"); err == nil && next == key {
+	if next, err := d.RequestKey(first); err == nil && next == key {
 		t.Error("the key is used again")
 	}
 }
@@ -176,19 +184,19 @@ func TestAKeyThatHasBroughtItsTaskIsNotUsedAgain(t *testing.T) {
 func TestRequestKeyStaysUntilRotated(t *testing.T) {
 	root := t.TempDir()
 	d := open(t, root)
-	key, err := d.RequestKey("uuid-1")
+	key, err := d.RequestKey(first)
 	if err != nil {
 		t.Fatal(err)
 	}
 	d.Close()
 	d = open(t, root)
-	if again, _ := d.RequestKey("uuid-1"); again != key {
+	if again, _ := d.RequestKey(first); again != key {
 		t.Errorf("after a restart: %s, want %s", again, key)
 	}
-	if err := d.RotateKey("uuid-1"); err != nil {
+	if err := d.RotateKey(first); err != nil {
 		t.Fatal(err)
 	}
-	if next, _ := d.RequestKey("uuid-1"); next == key {
+	if next, _ := d.RequestKey(first); next == key {
 		t.Error("rotated key is the same")
 	}
 }

@@ -18,8 +18,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Version is the version of the format that this program writes. It is the
-// only one there is so far.
+// Version is the version of the format that this program writes; it reads the
+// one before, too.
 const Version = 1
 
 // Start is the offset of the first record.

@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"multirunner/common"
 )
 
 // Source is what the sender reads a job's records from. It is used by one
@@ -18,7 +20,8 @@ type Source interface {
 	// record, until visit gives false or no complete record is left. It gives
 	// the offset to go on from: that of the record that visit refused, or of
 	// the incomplete one at the end. A spool that does not exist yet has no
-	// records. What cannot be read is a *CorruptError.
+	// records. What cannot be read is a *CorruptError, and all of a spool that
+	// another version of this program wrote a *common.VersionError.
 	Read(offset int64, visit func(Record) bool) (int64, error)
 	// Release says that nothing before offset has to be read again, and that
 	// a stored Sent says so. It tells whether the space was given back, so
@@ -198,9 +201,11 @@ func (s *scanner) checkHeader(file io.ReaderAt, path string) (bool, error) {
 	if n < len(head) {
 		return false, nil
 	}
-	version := binary.LittleEndian.Uint32(head[4:])
-	if string(head[:4]) != magic || version != Version {
-		return false, &CorruptError{Path: path, Err: fmt.Errorf("no spool of version %d: it starts with %q", Version, head[:])}
+	if string(head[:4]) != magic {
+		return false, &CorruptError{Path: path, Err: fmt.Errorf("no spool: it starts with %q", head[:])}
+	}
+	if err := common.CheckVersion(path, int(binary.LittleEndian.Uint32(head[4:])), Version); err != nil {
+		return false, err
 	}
 	s.header = true
 	return true, nil

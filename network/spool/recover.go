@@ -12,6 +12,8 @@ import (
 	runnerv1 "gitea.dev/actions-proto-go/runner/v1"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"multirunner/common"
 )
 
 // Closing is what Recover appends to the spool of a job that left no end.
@@ -33,9 +35,13 @@ type Recovered struct {
 // Recover makes sure that the spool in dir has an end. It may only be called
 // when no process writes to it any more. When there is no end, it cuts off
 // what is incomplete and appends rows, the closed steps and the end, durably.
-// A missing spool is made.
+// A missing spool is made. After a *common.VersionError nothing has changed.
 func Recover(dir string, closing Closing) (Recovered, error) {
 	sent, err := LoadSent(dir)
+	var version *common.VersionError
+	if errors.As(err, &version) {
+		return Recovered{}, err
+	}
 	if err != nil {
 		sent = Sent{} // only a hint
 	}
@@ -185,4 +191,19 @@ func replaceTail(path string, offset int64, tail []byte) (cut int64, err error) 
 		return cut, errors.Join(err, file.Truncate(offset))
 	}
 	return cut, file.Sync()
+}
+
+// Foreign gives a *common.VersionError when the spool in dir, or how far it was
+// sent, is of a version that this program does not read.
+func Foreign(dir string) error {
+	reader := OpenReader(dir)
+	_, readErr := reader.Read(Start, func(Record) bool { return false })
+	_, sentErr := LoadSent(dir)
+	var version *common.VersionError
+	for _, err := range []error{readErr, sentErr, reader.Close()} {
+		if errors.As(err, &version) {
+			return version
+		}
+	}
+	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"multirunner/common"
 	"multirunner/helpers/atomicfile"
 )
 
@@ -39,7 +40,8 @@ type Sent struct {
 const sentVersion = 1
 
 // LoadSent reads what StoreSent wrote. No file gives the zero value and no
-// error; a file that cannot be read or decoded gives the zero value and one.
+// error; a file that cannot be read or decoded gives the zero value and one, a
+// *common.VersionError when another version of this program wrote it.
 func LoadSent(dir string) (Sent, error) {
 	path := filepath.Join(dir, SentName)
 	data, err := os.ReadFile(path)
@@ -50,11 +52,11 @@ func LoadSent(dir string) (Sent, error) {
 		return Sent{}, err
 	}
 	var sent Sent
-	if err := json.Unmarshal(data, &sent); err != nil {
-		return Sent{}, fmt.Errorf("%s: %w", path, err)
+	if err := common.DecodeVersioned(path, data, sentVersion, &sent); err != nil {
+		return Sent{}, err
 	}
-	if sent.V != sentVersion || sent.Offset < 0 || sent.Rows < 0 {
-		return Sent{}, fmt.Errorf("%s: version %d, offset %d, rows %d: not what this program writes", path, sent.V, sent.Offset, sent.Rows)
+	if sent.Offset < 0 || sent.Rows < 0 {
+		return Sent{}, fmt.Errorf("%s: offset %d, rows %d: not what this program writes", path, sent.Offset, sent.Rows)
 	}
 	return sent, nil
 }
