@@ -39,9 +39,14 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	files, err := findWorkflows(dir, o.Workflows, o.Event, print.note)
+	files, broken, err := findWorkflows(dir, o.Workflows, o.Event, print.note)
 	if err != nil {
 		return err
+	}
+	if broken != nil {
+		// Told again at the end, where a person looks.
+		print.note("left out, the others are run: %v", broken)
+		broken = fmt.Errorf("not run: %w", broken)
 	}
 	for _, f := range files {
 		for _, warning := range f.workflow.Warnings {
@@ -59,13 +64,13 @@ func Run(ctx context.Context, o Options) error {
 	err = s.run(ctx, files, event)
 	closed := s.close(err != nil)
 	if err != nil {
-		return errors.Join(err, closed)
+		return errors.Join(err, closed, broken)
 	}
 	// Also when something could not be cleaned up: it is what a person came for.
-	if good := print.summary(s.watcher.outcomes()); !good && closed == nil {
+	if good := print.summary(s.watcher.outcomes()); !good && closed == nil && broken == nil {
 		return ErrFailed
 	}
-	return closed
+	return errors.Join(closed, broken)
 }
 
 // session is the server and the runner of one exec.

@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,20 +24,23 @@ type file struct {
 
 // findWorkflows reads and parses the workflows to run: the named ones, or
 // all of the project that listen to the event. What is left out is said by
-// note.
-func findWorkflows(dir string, named []string, event string, note func(format string, args ...any)) ([]file, error) {
+// note. One that is not named and cannot be read keeps no other from being run:
+// broken joins what is wrong with such.
+func findWorkflows(dir string, named []string, event string, note func(format string, args ...any)) (files []file, broken, err error) {
 	paths, all := named, len(named) == 0
 	if all {
-		var err error
 		if paths, err = listWorkflows(dir); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	var files []file
 	for _, path := range paths {
 		f, err := readWorkflow(dir, path)
+		if err != nil && all {
+			broken = errors.Join(broken, err)
+			continue
+		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		listens := slices.ContainsFunc(f.workflow.On, func(e model.Event) bool { return e.Name == event })
 		switch {
@@ -51,9 +55,13 @@ func findWorkflows(dir string, named []string, event string, note func(format st
 		files = append(files, f)
 	}
 	if len(files) == 0 {
-		return nil, fmt.Errorf("no workflow listens to %s: name one, or choose another event with --event", event)
+		none := fmt.Errorf("no workflow listens to %s: name one, or choose another event with --event", event)
+		if broken != nil {
+			none = fmt.Errorf("no other workflow listens to %s", event)
+		}
+		return nil, nil, errors.Join(broken, none)
 	}
-	return files, nil
+	return files, broken, nil
 }
 
 func listWorkflows(dir string) ([]string, error) {
@@ -95,6 +103,9 @@ func readWorkflow(dir, path string) (file, error) {
 		name = filepath.ToSlash(rel)
 	}
 	workflow, err := model.Parse(name, data)
+	if err == nil {
+		_, err = model.Order(workflow.Jobs)
+	}
 	if err != nil {
 		return file{}, err
 	}

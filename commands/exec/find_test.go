@@ -37,7 +37,9 @@ func TestWorkflowsAreFound(t *testing.T) {
 		named []string
 		want  []string
 		notes int
-		err   string
+		// what broken and the error have
+		broken []string
+		err    string
 	}{
 		"all that listen": {
 			files: map[string]string{".gitea/workflows/a.yml": onPush, ".gitea/workflows/b.yaml": onDispatch, ".gitea/workflows/README": "x"},
@@ -67,18 +69,40 @@ func TestWorkflowsAreFound(t *testing.T) {
 		"not a workflow": {
 			files: map[string]string{"x.yml": "jobs: 3"}, named: []string{"x.yml"}, err: "x.yml:1",
 		},
+		"broken ones keep no other from being run": {
+			files: map[string]string{
+				".gitea/workflows/a.yml": "on: push\njobs:\n  x: 3\n", ".gitea/workflows/b.yml": onPush, ".gitea/workflows/c.yml": "on: [\n",
+				".gitea/workflows/d.yml": "on: push\njobs: {a: {needs: b, runs-on: x, steps: [{run: x}]}, b: {needs: a, runs-on: x, steps: [{run: x}]}}",
+			},
+			want: []string{".gitea/workflows/b.yml"}, broken: []string{".gitea/workflows/a.yml:3", ".gitea/workflows/c.yml:", ".gitea/workflows/d.yml"},
+		},
+		"a broken one that is named": {
+			files: map[string]string{".gitea/workflows/a.yml": "on: push\njobs:\n  x: 3\n", ".gitea/workflows/b.yml": onPush},
+			named: []string{".gitea/workflows/b.yml", ".gitea/workflows/a.yml"}, err: ".gitea/workflows/a.yml:3",
+		},
+		"nothing but broken ones": {
+			files: map[string]string{".gitea/workflows/a.yml": "on: push\njobs:\n  x: 3\n"}, err: ".gitea/workflows/a.yml:3",
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			var notes []string
 			note := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
-			files, err := findWorkflows(project(t, test.files), test.named, "push", note)
+			files, broken, err := findWorkflows(project(t, test.files), test.named, "push", note)
 			if test.err != "" {
 				if err == nil || !strings.Contains(err.Error(), test.err) {
 					t.Fatalf("error %v, want one with %q", err, test.err)
 				}
 			} else if err != nil {
 				t.Fatal(err)
+			}
+			for _, text := range test.broken {
+				if broken == nil || !strings.Contains(broken.Error(), text) {
+					t.Errorf("broken %v, want %q", broken, text)
+				}
+			}
+			if broken != nil && len(test.broken) == 0 {
+				t.Errorf("broken %v", broken)
 			}
 			var got []string
 			for _, f := range files {

@@ -103,6 +103,29 @@ func TestExecPlansAsAServerDoes(t *testing.T) {
 	}
 }
 
+func TestExecRunsWhatIsNotBroken(t *testing.T) {
+	dir := t.TempDir()
+	good, bad := filepath.Join(dir, ".gitea/workflows/a.yml"), filepath.Join(dir, ".gitea/workflows/b.yml")
+	if err := os.MkdirAll(filepath.Dir(good), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for file, text := range map[string]string{good: "on: push\njobs: {a: {runs-on: x, steps: [{run: echo it ran}]}}\n", bad: "on: push\njobs:\n  x:\n    runs-on: [\n"} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	code, output := runExec(t, dir)
+	if code != 1 || !strings.Contains(output, "| it ran\n") || strings.Count(output, ".gitea/workflows/b.yml:") != 2 || !regexp.MustCompile(`(?m)^a +success`).MatchString(output) {
+		t.Errorf("exit code %d\n%s", code, output)
+	}
+	if code, output := runExec(t, dir, bad); code != 1 || strings.Contains(output, "it ran") || !strings.Contains(output, "b.yml:") {
+		t.Errorf("the broken one is named: exit code %d\n%s", code, output)
+	}
+	if code, output := runExec(t, dir, good); code != 0 || strings.Contains(output, "b.yml") {
+		t.Errorf("the good one is named: exit code %d\n%s", code, output)
+	}
+}
+
 func TestExecInPlaceRunsOneJobAtATimeAndRemovesNothing(t *testing.T) {
 	dir := t.TempDir()
 	text := "on: push\njobs:\n"
