@@ -131,16 +131,32 @@ func TestTheEndOfOurOwnContextHasItsClass(t *testing.T) {
 	}
 }
 
+// A poll that failed may have been given a task all the same.
 func TestRequestSent(t *testing.T) {
-	refused := failing(syscall.ECONNREFUSED)
-	if err := call(t.Context(), endpoint(t, "http://a", refused), "FetchTask"); network.RequestSent(err) {
-		t.Error("a refused connection took a request")
-	}
-	if network.RequestSent(call(t.Context(), endpoint(t, "http://a", answering(500, "text/html", "")), "FetchTask")) {
-		t.Error("an answer leaves nothing open")
-	}
-	if err := call(t.Context(), endpoint(t, "http://a", roundTripper(halfAnswer)), "FetchTask"); !network.RequestSent(err) {
-		t.Error("half an answer means that the request arrived")
+	for name, test := range map[string]struct {
+		answer roundTripper
+		open   bool
+	}{
+		"connection refused":            {failing(syscall.ECONNREFUSED), false},
+		"half an answer":                {halfAnswer, true},
+		"500 of a proxy":                {answering(500, "text/html", ""), false},
+		"502: no server":                {answering(502, "text/html", ""), false},
+		"503: no server":                {answering(503, "text/html", ""), false},
+		"504: the server took too long": {answering(504, "text/html", ""), true},
+		"504 without a type":            {answering(504, "", ""), true},
+		"520: an empty answer":          {answering(520, "text/html", ""), true},
+		"521: no server":                {answering(521, "text/html", ""), false},
+		"522: no connection":            {answering(522, "text/html", ""), false},
+		"524: the server took too long": {answering(524, "text/html", ""), true},
+		"deadline of the server":        {rpcError(504, "deadline_exceeded", "context deadline exceeded"), true},
+		"deadline of its database":      {rpcError(500, "unknown", "rpc error: code = Internal desc = pick task: context deadline exceeded"), true},
+		"database locked":               {rpcError(500, "unknown", "rpc error: code = Internal desc = pick task: database is locked"), false},
+		"too many requests":             {answering(429, "text/plain", ""), false},
+		"unregistered":                  {rpcError(500, "unknown", "unregistered runner"), false},
+	} {
+		if err := call(t.Context(), endpoint(t, "http://a", test.answer), "FetchTask"); network.RequestSent(err) != test.open {
+			t.Errorf("%s (%v): open %v", name, err, !test.open)
+		}
 	}
 }
 

@@ -60,18 +60,36 @@ func (e *ResponseError) Error() string {
 }
 
 // RequestSent tells whether err left it open if the server acted on the
-// request: it was, or may have been, written, and the answer did not come.
+// request: it was, or may have been, written, and the answer did not come, or
+// came from a proxy that did not get the server's.
 func RequestSent(err error) bool {
 	var transport *TransportError
 	if errors.As(err, &transport) {
 		return transport.Sent
 	}
+	var response *ResponseError
+	if errors.As(err, &response) {
+		switch response.Status {
+		case http.StatusGatewayTimeout, cloudflareEmpty, cloudflareTimeout:
+			return true
+		}
+		return false // a 502 or 503 is mostly of a server that took no connection
+	}
 	switch Classify(err) {
 	case ClassPatience, ClassTransport, ClassCanceled:
 		return true // our context ended the call: how far it was is not known
+	case ClassExpired:
+		return true // of a server that may have committed before, or of a proxy
 	}
 	return false
 }
+
+// Statuses of Cloudflare for a server that took the request: its answer was
+// none, or did not come in time.
+const (
+	cloudflareEmpty   = 520
+	cloudflareTimeout = 524
+)
 
 // wire stands between the protocol's client and the transport. It gives
 // failures a type where they happen: later they are only text (connect-go,

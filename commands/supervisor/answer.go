@@ -165,7 +165,11 @@ func mayHaveTask(err error, class network.Class) bool {
 	if errors.As(err, &transport) {
 		return transport.Sent
 	}
-	return class == network.ClassPatience || class == network.ClassTransport
+	switch class {
+	case network.ClassPatience, network.ClassTransport, network.ClassExpired:
+		return true
+	}
+	return network.RequestSent(err)
 }
 
 // requeueRunner puts a registration that got a task in line again, at once:

@@ -82,10 +82,12 @@ func serverFails(class network.Class) bool {
 	return false
 }
 
-// asksForLess tells which errors may come from load.
+// asksForLess tells which errors may come from load. A connection that is
+// refused or breaks is none of them: it costs the server nothing, and a server
+// that was away for a moment is to be asked as before when it is back.
 func asksForLess(class network.Class) bool {
 	switch class {
-	case network.ClassBusy, network.ClassExpired, network.ClassPatience, network.ClassTransport:
+	case network.ClassBusy, network.ClassExpired, network.ClassPatience:
 		return true
 	}
 	return false
