@@ -1,6 +1,9 @@
 package command
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Name is a command's name, in lower case.
 type Name string
@@ -57,4 +60,10 @@ func (c Command) Property(key string) string {
 		}
 	}
 	return ""
+}
+
+// With gives the command with a property of another value.
+func (c Command) With(key, value string) Command {
+	c.properties = append(slices.Clip(c.properties), property{key, value})
+	return c
 }

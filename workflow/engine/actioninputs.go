@@ -46,7 +46,7 @@ func indexInput(inputs []model.Pair, name string) int {
 // warn tells of inputs that the action does not want, or not any more, in the
 // first part that runs.
 func (w *usesWork) warn(r *stepRun) {
-	if w.warned {
+	if w.warned || w.ref.Kind == action.Docker { // an image says nothing of its inputs
 		return
 	}
 	w.warned = true

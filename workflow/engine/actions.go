@@ -27,6 +27,7 @@ type actionSet struct {
 	source    ActionSource // nil when there is none
 	prepared  map[repository]PreparedAction
 	manifests map[location]*action.Manifest
+	images    map[common.ActionImage]string
 	visible   map[string]string // directories of this machine, as the job's commands see them
 	releases  []func()
 	embedded  int // steps of composite actions
@@ -37,6 +38,7 @@ func newActionSet(source ActionSource) actionSet {
 		source:    source,
 		prepared:  make(map[repository]PreparedAction),
 		manifests: make(map[location]*action.Manifest),
+		images:    make(map[common.ActionImage]string),
 		visible:   make(map[string]string),
 	}
 }
@@ -64,12 +66,15 @@ type usable struct {
 	root     string // as the job's commands see it
 	manifest *action.Manifest
 	frame    *frame // the steps of a composite action, else nil
+	image    string // of a docker action, as the engine calls it; "" without an engine
 }
 
 // resolveActions makes all actions usable that steps use, and those that these
 // use in turn, level by level: each level's repositories are fetched together.
-// Actions of the workspace are left for when their step runs.
+// Actions of the workspace are left for when their step runs. Images come last,
+// all together.
 func (j *Job) resolveActions(ctx context.Context, steps []*step) error {
+	var users []*usesWork
 	for level := steps; len(level) > 0; {
 		remote, err := j.remoteSteps(level)
 		if err != nil {
@@ -77,6 +82,11 @@ func (j *Job) resolveActions(ctx context.Context, steps []*step) error {
 		}
 		if err := j.fetch(ctx, remote); err != nil {
 			return err
+		}
+		for _, s := range level {
+			if w, ok := s.work.(*usesWork); ok {
+				users = append(users, w)
+			}
 		}
 		level = nil
 		for _, s := range remote {
@@ -87,7 +97,7 @@ func (j *Job) resolveActions(ctx context.Context, steps []*step) error {
 			level = append(level, inner...)
 		}
 	}
-	return nil
+	return j.prepareImages(ctx, users)
 }
 
 // remoteSteps gives those of the steps whose action is to be fetched. A uses
@@ -101,6 +111,9 @@ func (j *Job) remoteSteps(steps []*step) ([]*step, error) {
 		}
 		if w.fault != nil {
 			return nil, w.fault
+		}
+		if w.ref.Kind == action.Docker && j.engine != nil {
+			w.useImage()
 		}
 		if w.ref.Kind == action.Repository && j.actions.source != nil && !w.mayBeWorkspace(j) {
 			remote = append(remote, s)
@@ -208,8 +221,11 @@ func (j *Job) useLocal(ctx context.Context, s *step) error {
 	if err != nil {
 		return err
 	}
-	if w.action.manifest.Runs.Pre != "" {
+	if runs := w.action.manifest.Runs; runs.Pre != "" || runs.PreEntrypoint != "" {
 		j.rows.warn(fmt.Sprintf("The pre part of the action %s is not run: it comes from the workspace, which was empty when pre parts ran", w.ref))
+	}
+	if w.isDocker() {
+		return j.prepareImages(ctx, []*usesWork{w})
 	}
 	return j.resolveActions(ctx, inner)
 }

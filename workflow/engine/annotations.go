@@ -40,6 +40,7 @@ func (o *stepOutput) plain(at time.Time, text string) {
 		rows.write(at, text)
 		return
 	}
+	found.Issue.File, found.Issue.FromPath = o.path(found.Issue.File), o.path(found.Issue.FromPath)
 	rows.write(at, "##["+string(found.Issue.Severity)+"]"+found.Issue.Row(o.r.job.paths()))
 }
 

@@ -64,16 +64,24 @@ func appendTwins(list []variable, name, value string) []variable {
 // win: the executor's, the env context, PATH's additions, STATE_, what the
 // step's work adds, then what the runner says about the job.
 func (r *stepRun) processEnv() *variables {
+	return r.environment(r.job.baseEnv, func(env *variables) {
+		if path := r.pathLocked(); path != "" {
+			env.set("PATH", path)
+		}
+	})
+}
+
+// environment puts an environment together on top of a base. add comes after
+// the env context, with Job.mu held.
+func (r *stepRun) environment(base *variables, add func(env *variables)) *variables {
 	j := r.job
 	repository, ref := r.step.origin()
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	env := newVariables(j.machine.windows(), len(j.baseEnv.list)+len(r.env.list)+len(j.exported)+32)
-	env.add(j.baseEnv)
+	env := newVariables(j.machine.windows(), len(base.list)+len(r.env.list)+len(j.exported)+32)
+	env.add(base)
 	env.add(r.env)
-	if path := r.pathLocked(); path != "" {
-		env.set("PATH", path)
-	}
+	add(env)
 	for _, s := range r.step.state.list {
 		env.set("STATE_"+s.name, s.value)
 	}

@@ -9,11 +9,15 @@ import (
 
 // environOf gives the environment of a command of the job.
 func environOf(b *bench, command int) map[string]string {
+	return envOf(b.t, b.executor.commands[command].Env)
+}
+
+func envOf(t testing.TB, environ []string) map[string]string {
 	env := make(map[string]string)
-	for _, item := range b.executor.commands[command].Env {
+	for _, item := range environ {
 		name, value, _ := strings.Cut(item, "=")
 		if _, twice := env[name]; twice {
-			b.t.Errorf("%s is set twice", name)
+			t.Errorf("%s is set twice", name)
 		}
 		env[name] = value
 	}

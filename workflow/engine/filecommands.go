@@ -138,7 +138,11 @@ func (r *stepRun) takeState(ctx context.Context, name string) error {
 
 func (r *stepRun) takePath(ctx context.Context, name string) error {
 	data, err := r.read(ctx, name, maxCommandFile)
-	r.addPath(filecommand.Lines(data)...)
+	dirs := filecommand.Lines(data)
+	for i, dir := range dirs {
+		dirs[i] = r.output.path(dir)
+	}
+	r.addPath(dirs...)
 	return err
 }
 

@@ -25,7 +25,7 @@ func (o *stepOutput) addMatchers(at time.Time, file string) error {
 		o.r.job.rows.warn("add-matcher was given no file: write ::add-matcher::FILE")
 		return nil
 	}
-	matchers, err := o.r.job.readMatchers(file)
+	matchers, err := o.r.job.readMatchers(o.path(file))
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func (o *stepOutput) removeMatchers(c command.Command) error {
 		o.r.job.matchers.Remove(owner)
 		return nil
 	}
-	matchers, err := o.r.job.readMatchers(c.Data)
+	matchers, err := o.r.job.readMatchers(o.path(c.Data))
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,9 @@ import (
 // everything else is logged.
 type stepOutput struct {
 	r *stepRun
+	// jobPath translates paths that the processes tell, who see other ones than
+	// the job's commands; nil when they see the same.
+	jobPath func(string) string
 
 	mu      sync.Mutex // one line at a time, of both streams
 	scanner command.Scanner
@@ -95,6 +98,9 @@ func (o *stepOutput) obey(at time.Time, c command.Command) error {
 	case command.AddMask:
 		return o.addMask(at, c.Data)
 	case command.Error, command.Warning, command.Notice:
+		if file := c.Property("file"); file != "" && o.jobPath != nil {
+			c = c.With("file", o.r.job.paths().Relative(o.jobPath(file), ""))
+		}
 		c.Data = cutMessage(o.r.job.masker.Mask(c.Data))
 		o.tagged(at, c.Name, c.Annotation())
 	case command.Debug:
@@ -204,10 +210,18 @@ func (o *stepOutput) addPath(c command.Command) error {
 	if c.Data == "" {
 		return errors.New("the command add-path has no directory: write ::add-path::DIRECTORY")
 	}
-	o.r.addPath(c.Data)
+	o.r.addPath(o.path(c.Data))
 	return nil
 }
 
 func switchedOff(name command.Name, file string) error {
 	return fmt.Errorf("the command %s is switched off, because any output could give it: write to the file in $%s instead, or set ACTIONS_ALLOW_UNSECURE_COMMANDS to true", name, file)
+}
+
+// path gives a path that the processes tell as the job's commands call it.
+func (o *stepOutput) path(told string) string {
+	if o.jobPath == nil {
+		return told
+	}
+	return o.jobPath(told)
 }

@@ -18,7 +18,7 @@ var (
 	inJob         = at("github", "inputs", "vars", "needs", "strategy", "matrix")
 	// Of containers GitHub gives env and secrets to credentials and env only;
 	// Gitea's own runner gives them to all keys, and its workflows use them.
-	inContainer   = at("github", "inputs", "vars", "needs", "strategy", "matrix", "env", "secrets")
+	inContainer = at("github", "inputs", "vars", "needs", "strategy", "matrix", "env", "secrets")
 	// The job's env sees the workflow's.
 	inJobEnv   = at("github", "inputs", "vars", "needs", "strategy", "matrix", "secrets", "env")
 	inDefaults = at("github", "inputs", "vars", "needs", "strategy", "matrix", "env")

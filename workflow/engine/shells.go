@@ -131,18 +131,32 @@ func (r *stepRun) look(ctx context.Context, name string) (string, error) {
 	return path, nil
 }
 
-// splitArguments splits a command line at white space. Double quotes hold
-// together, \" is a quote; single quotes mean nothing, as in GitHub's runner.
+// splitArguments splits a command line at spaces and tabs, as .NET does, which
+// GitHub's runner starts processes with. Double quotes hold together, and two of
+// them within are one; a backslash is itself unless a quote follows it, which it
+// makes a part of the text; single quotes mean nothing.
 func splitArguments(line string) []string {
 	var args []string
 	var arg strings.Builder
 	started, quoted := false, false
 	for i := 0; i < len(line); i++ {
 		switch c := line[i]; {
-		case c == '\\' && i+1 < len(line) && line[i+1] == '"':
+		case c == '\\':
+			slashes := len(line[i:]) - len(strings.TrimLeft(line[i:], `\`))
+			i += slashes - 1
+			started = true
+			if i+1 == len(line) || line[i+1] != '"' {
+				arg.WriteString(strings.Repeat(`\`, slashes))
+				continue
+			}
+			arg.WriteString(strings.Repeat(`\`, slashes/2))
+			if slashes%2 == 1 {
+				i++
+				arg.WriteByte('"')
+			}
+		case c == '"' && quoted && i+1 < len(line) && line[i+1] == '"':
 			i++
 			arg.WriteByte('"')
-			started = true
 		case c == '"':
 			quoted, started = !quoted, true
 		case (c == ' ' || c == '\t') && !quoted:

@@ -213,6 +213,11 @@ func (r *stepRun) exec(ctx context.Context, path string, args []string, dir stri
 
 // report logs how a command ended, unless the step was ended from outside.
 func (r *stepRun) report(ctx context.Context, status common.ExitStatus, err error) result {
+	return r.reportAs(ctx, status, err, "Process completed with exit code %d.")
+}
+
+// reportAs does the same in the words that stand for an exit code.
+func (r *stepRun) reportAs(ctx context.Context, status common.ExitStatus, err error, exited string) result {
 	switch {
 	case ctx.Err() != nil:
 		return failureUnless(err == nil && status.Success())
@@ -223,7 +228,7 @@ func (r *stepRun) report(ctx context.Context, status common.ExitStatus, err erro
 		r.job.rows.fault(fmt.Sprintf("The process was ended by a signal: %s.", status.Signal))
 		return failure
 	case status.Code != 0:
-		r.job.rows.fault(fmt.Sprintf("Process completed with exit code %d.", status.Code))
+		r.job.rows.fault(fmt.Sprintf(exited, status.Code))
 		return failure
 	}
 	return success

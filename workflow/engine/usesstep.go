@@ -28,13 +28,19 @@ func (w *usesWork) hasPre() bool {
 	if f := w.action.frame; f != nil {
 		return len(preSteps(f)) > 0
 	}
-	return w.action.manifest.Runs.Pre != ""
+	return w.action.has(w.action.manifest.Runs.Pre, w.action.manifest.Runs.PreEntrypoint)
 }
 
 // hasPost implements postWork. That of a composite action comes with those of
 // its steps.
 func (w *usesWork) hasPost() bool {
-	return w.action != nil && w.action.manifest.Runs.Post != ""
+	return w.action != nil && w.action.has(w.action.manifest.Runs.Post, w.action.manifest.Runs.PostEntrypoint)
+}
+
+// has tells whether the action has a part: a file for node, or an entrypoint of
+// its image, if that is there.
+func (u *usable) has(file, entrypoint string) bool {
+	return file != "" || entrypoint != "" && u.image != ""
 }
 
 // preIf implements preWork.
@@ -103,11 +109,11 @@ func (w *usesWork) load(ctx context.Context, r *stepRun) error {
 	switch {
 	case w.fault != nil:
 		return w.fault
-	case w.ref.Kind == action.Docker:
+	case w.ref.Kind == action.Docker && r.job.engine == nil:
 		return w.needsEngine(r.job)
 	case w.ref.Kind == action.Local:
 		return r.job.useLocal(ctx, r.step)
-	case r.job.actions.source == nil:
+	case w.ref.Kind == action.Repository && r.job.actions.source == nil:
 		return fmt.Errorf("the action %s is not in the workspace, and this runner fetches none: it has no store for actions", w.ref)
 	}
 	w.needed = true
@@ -135,6 +141,8 @@ func (w *usesWork) run(ctx context.Context, r *stepRun, script string) result {
 		return w.runNode(ctx, r, inputs, script)
 	case w.action.frame != nil:
 		return w.runComposite(ctx, r, inputs)
+	case w.action.image != "":
+		return w.runDocker(ctx, r, inputs)
 	}
 	j.rows.fault(fmt.Sprintf("Step %d (%s): %v", r.step.index+1, r.step.title(r.scope()), w.needsEngine(j)))
 	return failure
