@@ -155,6 +155,9 @@ func (f *fakeExecutor) nodeVersion(cmd *common.Command) bool {
 	if f.nodes != nil {
 		version = f.nodes[cmd.Path]
 	}
+	if version == "" {
+		return false // it does not run
+	}
 	fmt.Fprintln(cmd.Stdout, version)
 	return true
 }

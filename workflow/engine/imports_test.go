@@ -74,3 +74,50 @@ func TestAnActionThatCannotBeShownFailsTheJob(t *testing.T) {
 	b.wantResults("skipped skipped")
 	b.wantRow("##[error]", "octo/a@v1", "disk full")
 }
+
+func TestTheNodeOfAContainer(t *testing.T) {
+	const image = "container: {image: 'debian:12'}"
+	type nodes = map[string]string
+	tests := []struct {
+		claim, keys string
+		nodes       nodes
+		want        string // path, or text of the error
+	}{
+		{"the image's", image, nodes{"/usr/bin/node": "v20.1.0", "/__n/bin/node": "v24.0.0"}, "/usr/bin/node"},
+		{"node_dir when the image has none", image, nodes{"/__n/bin/node": "v24.0.0"}, "/__n/bin/node"},
+		{"node_dir when the image's is too old", image, nodes{"/usr/bin/node": "v12.1.0", "/__n/bin/node": "v24.0.0"}, "/__n/bin/node"},
+		{"a step's before node_dir", image, nodes{"/w/node": "v22.0.0", "/__n/bin/node": "v24.0.0"}, "/w/node"},
+		{"none", image, nodes{}, "(node20) needs node 20 or newer, and the job's container has none (image debian:12; its PATH is /w:/usr/bin:/bin): use an image with node, or set node_dir in [runners.docker]"},
+		{"too old", image, nodes{"/usr/bin/node": "v12.1.0"}, "needs node 20 or newer, but in the job's container (image debian:12) /usr/bin/node is 12.1.0: use an image with a newer node, or set node_dir"},
+		{"node_dir that does not run there", image, nodes{"/__n/bin/node": ""}, "which the job's container has not (image debian:12), and that of node_dir does not run there: /__n/bin/node --version: no such script"},
+		{"of a label's image", "", nodes{}, "the job's container has none (image node:22 of the label linux:docker://node:22;"},
+		{"on the host node_dir counts too", "", nodes{"/__n/bin/node": "v24.0.0"}, "/__n/bin/node"},
+	}
+	for _, test := range tests {
+		t.Run(test.claim, func(t *testing.T) {
+			b := newBench(t, inJobWith(test.keys, "- {run: 'file GITHUB_PATH \"/w\\n\"'}\n- uses: octo/a@v1")).lay(`
+				-- octo/a@v1/action.yml --
+				runs: {using: node20, main: main.js}
+				-- octo/a@v1/main.js --
+				out x
+			`)
+			b.spec.Label, b.spec.LabelArg = "linux:docker://node:22", "//node:22"
+			f := b.contained()
+			if len(test.nodes) == 0 || test.keys != "" {
+				f.running.Container = "c1"
+			}
+			f.nodeDir = "/__n/bin"
+			b.executor.nodes = test.nodes
+			b.run()
+			if !strings.HasPrefix(test.want, "/") {
+				b.wantResults("success failure")
+				b.wantRow("##[error]The action octo/a@v1", test.want)
+				return
+			}
+			b.wantResult(success)
+			if got := b.executor.commands[len(b.executor.commands)-1].Path; got != test.want {
+				t.Errorf("it runs on %s, want %s", got, test.want)
+			}
+		})
+	}
+}
