@@ -101,7 +101,7 @@ func TestTheNodeOfAContainer(t *testing.T) {
 				-- octo/a@v1/main.js --
 				out x
 			`)
-			b.spec.Label, b.spec.LabelArg = "linux:docker://node:22", "//node:22"
+			b.spec.Label, b.spec.LabelArg = "linux:docker://node:22", "node:22"
 			f := b.contained()
 			if len(test.nodes) == 0 || test.keys != "" {
 				f.running.Container = "c1"

@@ -81,7 +81,7 @@ func (j *Job) image() string {
 	case j.asked.Job != nil:
 		return "image " + j.asked.Job.Image
 	case j.spec.LabelArg != "":
-		return "image " + strings.TrimPrefix(j.spec.LabelArg, "//") + " of the label " + j.spec.Label
+		return "image " + j.spec.LabelArg + " of the label " + j.spec.Label
 	case j.spec.Docker.Image != "":
 		return "image " + j.spec.Docker.Image + " of the runner's configuration"
 	}
