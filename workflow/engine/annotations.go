@@ -1,31 +1,47 @@
 package engine
 
 import (
+	"strings"
 	"time"
 
+	"multirunner/workflow/command"
 	"multirunner/workflow/matcher"
 )
 
-// maxMessage is the most characters of an annotation's message that are shown.
-// GitHub also keeps only ten errors, warnings and notices of a step beside its
-// log; servers here keep none, and the log has them all there as here (GitHub:
-// ExecutionContext.cs).
+// maxMessage is the most characters of an annotation's message. GitHub also
+// keeps only ten errors, warnings and notices of a step beside its log. Servers
+// here keep annotations nowhere but in the log, and there nothing of them is lost:
+// all have their rows, and what is behind a message that is cut follows without
+// the mark (GitHub: ExecutionContext.cs).
 const maxMessage = 4096
 
 // cutMessage cuts a message that is masked: half a secret would not be masked
 // any more.
-func cutMessage(masked string) string {
+func cutMessage(masked string) (message, rest string) {
 	if len(masked) <= maxMessage {
-		return masked
+		return masked, ""
 	}
 	count := 0
 	for i := range masked {
 		if count == maxMessage {
-			return masked[:i]
+			return masked[:i], masked[i:]
 		}
 		count++
 	}
-	return masked
+	return masked, ""
+}
+
+// annotate logs a message of the job with its mark.
+func (o *stepOutput) annotate(at time.Time, c command.Command) {
+	message, rest := cutMessage(o.r.job.masker.Mask(c.Data))
+	c.Data = message
+	o.tagged(at, c.Name, c.Annotation())
+	if rest == "" {
+		return
+	}
+	for line := range strings.SplitSeq(rest, "\n") {
+		o.r.job.rows.write(at, strings.TrimSuffix(line, "\r"))
+	}
 }
 
 // plain logs a line that is no command. One in which a problem matcher finds a

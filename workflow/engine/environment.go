@@ -80,7 +80,11 @@ func (r *stepRun) environment(base *variables, add func(env *variables)) *variab
 	defer j.mu.Unlock()
 	env := newVariables(j.machine.windows(), len(base.list)+len(r.env.list)+len(j.exported)+32)
 	env.add(base)
-	env.add(r.env)
+	for _, v := range r.env.list {
+		if !r.onNode || !misleadsNode(v.name) {
+			env.set(v.name, v.value)
+		}
+	}
 	add(env)
 	for _, s := range r.step.state.list {
 		env.set("STATE_"+s.name, s.value)
@@ -183,3 +187,9 @@ func isTrue(text string) bool { return strings.EqualFold(text, "true") || text =
 // guarded tells whether a variable may not be set for later steps: it would
 // make every node process run code of the step's choice.
 func guarded(name string) bool { return strings.EqualFold(name, "NODE_OPTIONS") }
+
+// misleadsNode tells whether a variable of the workflow is kept from actions:
+// NODE_ICU_DATA names a directory for the node of the project, often one that is
+// not there yet, and another node does not start with it (GitHub:
+// NodeScriptActionHandler.cs). What the operator has set is for the machine's.
+func misleadsNode(name string) bool { return strings.EqualFold(name, "NODE_ICU_DATA") }

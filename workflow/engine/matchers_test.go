@@ -199,10 +199,10 @@ func TestDebugSaysWhichMatchersThereAre(t *testing.T) {
 	b.wantRow("##[debug]", `"cc"`)
 }
 
-func TestMessagesOfAnnotationsAreCut(t *testing.T) {
+func TestNothingOfALongMessageIsLost(t *testing.T) {
 	long := strings.Repeat("é", 4000) + "s3cr3t-value" + strings.Repeat("x", 200)
-	b := runPayload(t, steps("- run: |\n    out ::error file=a.c::"+long+"\n    out ::debug::"+long+"\n    out "+long))
-	b.wantRows(0, "##[error]a.c: "+strings.Repeat("é", 4000)+"***"+strings.Repeat("x", 93), strings.ReplaceAll(long, "s3cr3t-value", "***"))
+	b := runPayload(t, steps("- run: |\n    out ::error file=a.c::"+long+"%0Asecond\n    out ::debug::"+long+"\n    out "+long))
+	b.wantRows(0, "##[error]a.c: "+strings.Repeat("é", 4000)+"***"+strings.Repeat("x", 93), strings.Repeat("x", 107), "second", strings.ReplaceAll(long, "s3cr3t-value", "***"))
 }
 
 func TestEveryAnnotationIsLogged(t *testing.T) {

@@ -22,6 +22,7 @@ func (w *usesWork) runNode(ctx context.Context, r *stepRun, inputs []model.Pair,
 	if err == nil {
 		var node string
 		if node, err = r.findNode(ctx, major); err == nil {
+			r.onNode = true
 			r.extra = append(inputVariables(inputs), r.job.runtimeVariables()...)
 			status, err := r.exec(ctx, node, []string{file}, "")
 			return r.report(ctx, status, err)

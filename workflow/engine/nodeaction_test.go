@@ -237,6 +237,31 @@ func TestAnActionThatFails(t *testing.T) {
 	b.wantRows(0, "##[error]boom", "##[error]Process completed with exit code 1.")
 }
 
+// A workflow sets them for the node of its project.
+func TestActionsHaveNoICUDataOfTheWorkflow(t *testing.T) {
+	for operators, want := range map[string]string{"": "(unset)", "NODE_ICU_DATA=/usr/share/icu": "/usr/share/icu"} {
+		b := withActions(t, `
+			- {uses: octo/icu@v1, env: {NODE_ICU_DATA: node_modules/full-icu, NODE_OPTIONS: --no-warnings}}
+			- {run: 'file GITHUB_ENV "NODE_ICU_DATA=later\n"'}
+			- uses: octo/icu@v1
+			- run: out run $NODE_ICU_DATA
+		`, `
+			-- octo/icu@v1/action.yml --
+			runs: {using: node20, main: main.js}
+			-- octo/icu@v1/main.js --
+			out node $NODE_ICU_DATA $NODE_OPTIONS
+		`)
+		if operators != "" {
+			b.executor.baseEnv = append(b.executor.baseEnv, operators)
+		}
+		b.run()
+		b.wantResult(success)
+		b.wantRows(0, "node "+want+" --no-warnings")
+		b.wantRows(2, "node "+want+" (unset)")
+		b.wantRows(3, "run later")
+	}
+}
+
 func TestServicesForActions(t *testing.T) {
 	const list = "- uses: octo/a@v1\n- run: out $ACTIONS_RUNTIME_URL $ACTIONS_RUNTIME_TOKEN $ACTIONS_RESULTS_URL $ACTIONS_CACHE_URL"
 	const files = `

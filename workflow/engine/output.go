@@ -101,8 +101,7 @@ func (o *stepOutput) obey(at time.Time, c command.Command) error {
 		if file := c.Property("file"); file != "" && o.jobPath != nil {
 			c = c.With("file", o.r.job.paths().Relative(o.jobPath(file), ""))
 		}
-		c.Data = cutMessage(o.r.job.masker.Mask(c.Data))
-		o.tagged(at, c.Name, c.Annotation())
+		o.annotate(at, c)
 	case command.Debug:
 		if o.r.job.debug {
 			o.tagged(at, c.Name, c.Data)

@@ -19,6 +19,7 @@ type stepRun struct {
 	env    *variables      // the env context; guarded by Job.mu
 	own    *variables      // what the step and those around it have set of env
 	extra  []variable      // of the work, for its processes only
+	onNode bool            // its process is an action's node
 	files  fileCommands
 	output *stepOutput
 }
