@@ -14,6 +14,7 @@ type flights[T any] struct {
 }
 
 type flight[T any] struct {
+	ctx     context.Context
 	log     *fanout
 	cancel  context.CancelCauseFunc
 	waiting int
@@ -32,14 +33,21 @@ func (f *flights[T]) do(ctx context.Context, key string, log io.Writer, work fun
 		f.byKey = map[string]*flight[T]{}
 	}
 	current := f.byKey[key]
-	if current == nil {
+	begins := current == nil
+	if begins {
 		own, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-		current = &flight[T]{log: &fanout{}, cancel: cancel, done: make(chan struct{})}
+		current = &flight[T]{ctx: own, log: &fanout{}, cancel: cancel, done: make(chan struct{})}
 		f.byKey[key] = current
+	}
+	current.waiting++
+	leave := current.log.add(log) // before the work writes its first line
+	defer leave()
+	f.mu.Unlock()
+	if begins {
 		go func() {
 			defer close(current.done)
-			defer cancel(nil)
-			current.value, current.err = work(own, current.log)
+			defer current.cancel(nil)
+			current.value, current.err = work(current.ctx, current.log)
 			f.mu.Lock()
 			if f.byKey[key] == current {
 				delete(f.byKey, key)
@@ -47,11 +55,6 @@ func (f *flights[T]) do(ctx context.Context, key string, log io.Writer, work fun
 			f.mu.Unlock()
 		}()
 	}
-	current.waiting++
-	f.mu.Unlock()
-
-	leave := current.log.add(log)
-	defer leave()
 	select {
 	case <-current.done:
 		return current.value, current.err

@@ -100,7 +100,7 @@ type Request struct {
 	Credentials Credentials
 }
 
-// Image is one that the engine has.
+// Image is one that the engine has. It may be shared: do not change it.
 type Image struct {
 	ID  string // "sha256:…"; what containers are made of
 	Ref string // what was asked for, in full: "docker.io/library/alpine:latest"
@@ -109,15 +109,15 @@ type Image struct {
 
 	OS, Arch, Variant string
 
-	Env        []string // K=V
-	User       string
-	Entrypoint []string
-	Cmd        []string
-	WorkDir    string
-	Ports      []string // exposed, "6379/tcp", sorted
-	Volumes    []string // paths of anonymous volumes, sorted
-	Healthy    bool     // it has a health check
-	Labels     map[string]string
+	Env         []string // K=V
+	User        string
+	Entrypoint  []string
+	Cmd         []string
+	WorkDir     string
+	Ports       []string // exposed, "6379/tcp", sorted
+	Volumes     []string // paths of anonymous volumes, sorted
+	HealthCheck bool     // it has one that is made
+	Labels      map[string]string
 }
 
 // BuildRequest is an image that an action's Dockerfile makes.
