@@ -65,11 +65,15 @@ func (e *Executor) Prepare(ctx context.Context, log io.Writer) error {
 }
 
 // Paths implements common.Executor.
-func (e *Executor) Paths() common.Paths { return e.paths }
+func (e *Executor) Paths() common.Paths {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.paths
+}
 
 // BaseEnv implements common.Executor.
 func (e *Executor) BaseEnv() []string {
-	env := []string{"PATH=/usr/bin:/bin", "HOME=" + e.paths.Home, "RUNNER_TRACKING_ID=" + e.spec.TrackingID}
+	env := []string{"PATH=/usr/bin:/bin", "HOME=" + e.Paths().Home, "RUNNER_TRACKING_ID=" + e.spec.TrackingID}
 	return slices.Concat(env, e.provider.script.Env, e.spec.Environment)
 }
 

@@ -195,7 +195,7 @@ func (in *interpreter) file(name string) string {
 	}
 	dir := in.call.Command.Dir
 	if !path.IsAbs(dir) {
-		dir = path.Join(in.call.Executor.paths.Workspace, dir)
+		dir = path.Join(in.call.Executor.Paths().Workspace, dir)
 	}
 	return path.Join(dir, name)
 }

@@ -105,6 +105,9 @@ func (p *Provider) Create(spec *common.JobSpec) (common.Executor, error) {
 	p.mu.Lock()
 	p.executors = append(p.executors, e)
 	p.mu.Unlock()
+	if p.script.Engine != nil {
+		return newContainerExecutor(e, p.script.Engine), nil
+	}
 	return e, nil
 }
 

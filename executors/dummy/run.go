@@ -116,6 +116,11 @@ func (r *run) end(ctx context.Context) {
 	if ctx.Err() == nil {
 		return
 	}
+	r.endAll()
+}
+
+// endAll ends all children.
+func (r *run) endAll() {
 	r.kill()
 	r.executor.mu.Lock()
 	children := r.children

@@ -25,6 +25,8 @@ type Script struct {
 	StopBackground func(ctx context.Context) error
 	Cleanup        func(ctx context.Context) error
 
+	// Engine gives the executors a container engine; nil: they have none.
+	Engine *Engine
 	// Env is added to BaseEnv.
 	Env []string
 	// Missing are programs that LookPath does not find; it finds all others.
