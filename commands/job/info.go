@@ -30,9 +30,46 @@ type Info struct {
 	TrackingID string `json:"tracking_id"`
 	Cgroup     string `json:"cgroup,omitempty"`
 	Socket     string `json:"socket"`
-	// Deadline is when the job's timeout has passed. Whoever adopts the job
-	// may have another configuration.
-	Deadline time.Time `json:"deadline"`
+	// Timeout is the job's, and Deadline when it has passed. Whoever adopts the
+	// job may have another configuration. DeadlineClock is the same moment by
+	// process.Clock of this boot: nobody sets that one. 0 where there is none.
+	// Programs from before have the deadline only.
+	Timeout       common.Duration `json:"timeout,omitempty"`
+	Deadline      time.Time       `json:"deadline"`
+	DeadlineClock time.Duration   `json:"deadline_clock,omitempty"`
+}
+
+// Moment is a time as the machine's clocks have it.
+type Moment struct {
+	Wall  time.Time
+	Boot  string        // "" when it could not be learnt
+	Clock time.Duration // of process.Clock; 0 where there is none
+}
+
+// Now is the present Moment.
+func Now() Moment {
+	m := Moment{Wall: time.Now()}
+	m.Boot, _ = process.BootID() // without it the wall clock has to do
+	m.Clock, _ = process.Clock()
+	return m
+}
+
+// Left is what the job has left of its timeout, negative when it has passed; ok
+// is false when the file does not say. The wall clock, which may have been set
+// meanwhile, is asked only when there is no other, and never believed to leave
+// more than the whole timeout.
+func (i Info) Left(now Moment) (left time.Duration, ok bool) {
+	if i.Deadline.IsZero() {
+		return 0, false
+	}
+	if i.DeadlineClock > 0 && now.Clock > 0 && now.Boot != "" && now.Boot == i.BootID {
+		return i.DeadlineClock - now.Clock, true
+	}
+	left = i.Deadline.Sub(now.Wall)
+	if timeout := i.Timeout.Std(); timeout > 0 {
+		left = min(left, timeout)
+	}
+	return left, true
 }
 
 // newInfo describes this process, which runs the spec's job.
@@ -46,11 +83,15 @@ func newInfo(spec *common.JobSpec, socket string) (Info, error) {
 	if err != nil {
 		return Info{}, fmt.Errorf("boot id: %w", err)
 	}
-	return Info{
+	info := Info{
 		V: InfoVersion, PID: pid, Start: start, BootID: boot,
 		Executor: spec.Executor, TrackingID: spec.TrackingID, Socket: socket,
-		Deadline: time.Now().Add(spec.JobTimeout.Std()),
-	}, nil
+		Timeout: spec.JobTimeout, Deadline: time.Now().Add(spec.JobTimeout.Std()),
+	}
+	if clock, ok := process.Clock(); ok {
+		info.DeadlineClock = clock + spec.JobTimeout.Std()
+	}
+	return info, nil
 }
 
 // store writes the file into a job directory.

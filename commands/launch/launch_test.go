@@ -281,7 +281,7 @@ func TestAnEndThatCannotBeWrittenIsTriedAgain(t *testing.T) {
 
 func TestAnAdoptedJobKeepsTheTimeoutThatItStartedWith(t *testing.T) {
 	dir := t.TempDir()
-	b := &build{dirs: common.JobDirs{Job: dir}}
+	b := &build{l: &Launcher{now: job.Now}, dirs: common.JobDirs{Job: dir}}
 	runner := common.DefaultRunner()
 	runner.JobTimeout = common.Duration(time.Minute) // by now
 	if left := b.timeLeft(runner); left != time.Minute {

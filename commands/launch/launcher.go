@@ -59,6 +59,7 @@ type Launcher struct {
 	leaving chan struct{}  // closed by Close
 	builds  sync.WaitGroup // of the goroutines that look after jobs
 	unkept  atomic.Bool    // a claim failed, and none could be made since
+	now     func() job.Moment
 
 	instance     string // of the state directory; "" when it could not be learnt
 	instanceMade bool   // by this process
@@ -86,6 +87,7 @@ func New(o Options) *Launcher {
 		instanceMade: made,
 		o:            o,
 		leaving:      make(chan struct{}),
+		now:          job.Now,
 		dialled:      map[common.RegistrationID]*common.RunnerConfig{},
 		speakers:     map[*speaker]struct{}{},
 		capabilities: map[common.RegistrationID][]string{},

@@ -91,8 +91,10 @@ func (l *Launcher) Recover(runners []*common.RunnerConfig) ([]supervisor.Adopted
 // timeLeft is what an adopted job has left of its timeout. The job keeps to the
 // configuration of its start.
 func (b *build) timeLeft(runner *common.RunnerConfig) time.Duration {
-	if info, err := job.LoadInfo(b.dirs.Job); err == nil && !info.Deadline.IsZero() {
-		return time.Until(info.Deadline)
+	if info, err := job.LoadInfo(b.dirs.Job); err == nil {
+		if left, ok := info.Left(b.l.now()); ok {
+			return left
+		}
 	}
 	return runner.JobTimeout.Std()
 }
