@@ -108,6 +108,7 @@ func (h *house) claim(l *Launcher, task *runnerv1.Task) supervisor.Claim {
 // certificate puts the CA file in place that the registration names.
 func (h *house) certificate() {
 	h.t.Helper()
+	defer time.Sleep(2 * time.Minute) // of the bubble's: the longest pause of a sender
 	pem, err := os.ReadFile(filepath.Join("testdata", "other-ca.pem"))
 	if err == nil {
 		err = os.WriteFile(h.runner.TLSCAFile, pem, 0o600)

@@ -166,9 +166,13 @@ func (l *Launcher) dial(runner *common.RunnerConfig) (*network.Client, error) {
 
 // Key implements supervisor.KeyStore. It is called before every poll, so this
 // is where the registration's token gets to disk, for whoever closes what the
-// poll brings. After a claim that failed it gives none until one can be made: a
-// runner whose disk is read-only would take all jobs there are, and fail them.
+// poll brings. It gives none while there is no room for a claim, and after a
+// claim that failed until one can be made: a runner whose disk is full or
+// read-only would take all jobs there are, and fail them.
 func (l *Launcher) Key(id common.RegistrationID) (string, error) {
+	if err := l.o.State.Room(); err != nil {
+		return "", err
+	}
 	if l.unkept.Load() {
 		if err := l.o.State.Probe(); err != nil {
 			return "", err

@@ -125,18 +125,20 @@ func TestARecoveredJobReportsWithTheTokenOfTheConfiguration(t *testing.T) {
 }
 
 func TestWhatIsTrustedOutlivesTheRegistration(t *testing.T) {
-	h := newHouse(t)
-	defer h.server.Close()
-	l, leave := h.open()
-	defer leave()
-	h.runner.TLSCAFile, h.runner.InsecureSkipVerify = filepath.Join(h.root, "ca.pem"), true
-	h.certificate()
-	task := h.fetch(l)
-	claim := h.claim(l, task).(*build)
-	owner, err := l.owner(claim.claim, nil)
-	if err != nil || credentialOf(owner) != credentialOf(h.runner) {
-		t.Errorf("%+v, %v", owner, err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		defer h.server.Close()
+		l, leave := h.open()
+		defer leave()
+		h.runner.TLSCAFile, h.runner.InsecureSkipVerify = filepath.Join(h.root, "ca.pem"), true
+		h.certificate()
+		task := h.fetch(l)
+		claim := h.claim(l, task).(*build)
+		owner, err := l.owner(claim.claim, nil)
+		if err != nil || credentialOf(owner) != credentialOf(h.runner) {
+			t.Errorf("%+v, %v", owner, err)
+		}
+	})
 }
 
 // With a CA file that cannot be read for now.

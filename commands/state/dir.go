@@ -16,6 +16,7 @@ import (
 	"sync"
 
 	"multirunner/common"
+	"multirunner/helpers/diskspace"
 	"multirunner/helpers/flock"
 )
 
@@ -32,6 +33,8 @@ type Dir struct {
 	claims      map[common.RegistrationID]int        // how many are on disk
 	served      map[common.RegistrationID]bool       // by the configuration
 	foreign     bool                                 // there is a claim that this program cannot read
+
+	free func(dir string) (uint64, error) // space
 
 	marking sync.Mutex // of spent registrations
 }
@@ -86,7 +89,7 @@ func Open(root string) (*Dir, error) {
 	}
 	d := &Dir{
 		root: root, lock: lock, credentials: map[common.RegistrationID]Credential{},
-		keys: map[common.RegistrationID]string{}, claims: map[common.RegistrationID]int{},
+		keys: map[common.RegistrationID]string{}, claims: map[common.RegistrationID]int{}, free: diskspace.Free,
 	}
 	if err := writePID(lock.File()); err != nil {
 		return nil, errors.Join(err, lock.Unlock())
@@ -125,6 +128,22 @@ func makeDirs(root string, asRoot bool) error {
 // Close gives the directory up.
 func (d *Dir) Close() error {
 	return errors.Join(d.ended.close(), d.lock.Unlock())
+}
+
+// roomMin is the space that a job's claim, and what it reports, must find.
+const roomMin = 16 << 20
+
+// Room gives a *common.NoRoomError when there is too little space for another
+// job. It costs one system call.
+func (d *Dir) Room() error {
+	free, err := d.free(d.root)
+	if err != nil {
+		return fmt.Errorf("free space of %s: %w", d.root, err)
+	}
+	if free < roomMin {
+		return &common.NoRoomError{Reason: fmt.Sprintf("%d MiB are free in %s, what a job reports wants %d", free>>20, d.root, roomMin>>20)}
+	}
+	return nil
 }
 
 // Root is the directory's absolute path.

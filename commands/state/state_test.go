@@ -227,3 +227,15 @@ func TestEndedRemembersTheLastTenThousand(t *testing.T) {
 		}
 	}
 }
+
+func TestWithoutRoomNoJobIsWanted(t *testing.T) {
+	d := open(t, t.TempDir())
+	for free, room := range map[uint64]bool{0: false, roomMin - 1: false, roomMin: true} {
+		d.free = func(string) (uint64, error) { return free, nil }
+		err := d.Room()
+		var noRoom *common.NoRoomError
+		if (err == nil) != room || !room && !errors.As(err, &noRoom) {
+			t.Errorf("%d bytes free: %v", free, err)
+		}
+	}
+}

@@ -30,7 +30,8 @@ type Dialer interface {
 // Its methods may be called concurrently.
 type KeyStore interface {
 	// Key gives the key that the next FetchTask carries: the same one until
-	// Done. It is cheap when nothing has changed.
+	// Done. It is cheap when nothing has changed. A *common.NoRoomError says that
+	// there is no room for what the poll may bring.
 	Key(id common.RegistrationID) (string, error)
 	// Done tells that everything that the key brought is claimed, so that the
 	// next request may have a new one.

@@ -94,6 +94,37 @@ func TestARefusedExecutorMeansNoPoll(t *testing.T) {
 	})
 }
 
+func TestNothingIsPolledForWithoutRoomInTheStateDirectory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 7)
+		s := w.server("one.example")
+		w.register(s, "a")
+		w.register(s, "b")
+		w.keyErr = &common.NoRoomError{Reason: "disk"}
+		w.run()
+		id := s.submit("uuid-a", 1)[0]
+		time.Sleep(10 * time.Minute)
+		if n := len(s.polls("uuid-a")) + len(s.polls("uuid-b")); n != 0 {
+			t.Errorf("%d polls without room", n)
+		}
+		if n := w.logged(logrus.WarnLevel, "has room again"); n != 1 {
+			t.Errorf("logged %d times", n)
+		}
+		if p := w.pulse(); p.NoRoom["no room: disk"] != 2 {
+			t.Errorf("the pulse has %v", p.NoRoom)
+		}
+		w.mu.Lock()
+		w.keyErr = nil
+		w.mu.Unlock()
+		freed := time.Now()
+		time.Sleep(10 * time.Second)
+		if start := w.startOf(s, id); start.IsZero() || start.Sub(freed) > 5*time.Second {
+			t.Errorf("started %s after there was room", start.Sub(freed))
+		}
+		w.end(StopDrain)
+	})
+}
+
 func TestLabelsWithoutAnExecutorAreDeclaredWhenItComesAndNotWhenItGoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, s, _, docker, options := twoExecutors(t, "linux:host", "box:docker://img")

@@ -64,6 +64,7 @@ type world struct {
 	startErr func(*runnerv1.Task) error
 	claimErr func(*runnerv1.Task) error
 	dialErr  func(*common.RunnerConfig) error
+	keyErr   error
 }
 
 func newWorld(t *testing.T, seed uint64) *world {
@@ -188,6 +189,9 @@ func (w *world) Dial(r *common.RunnerConfig) (Client, error) {
 func (w *world) Key(id common.RegistrationID) (string, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.keyErr != nil {
+		return "", w.keyErr
+	}
 	return fmt.Sprintf("%s/%d", id.UUID, w.keys[id]), nil
 }
 

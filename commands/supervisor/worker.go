@@ -107,6 +107,12 @@ func (s *Supervisor) requestJob(rep *report) {
 	if err != nil {
 		// What cannot keep a key cannot keep a claim either.
 		rep.err = err
+		var noRoom *common.NoRoomError
+		if errors.As(err, &noRoom) {
+			s.metrics.failure("no_room")
+			rep.outcome = outcomeNoRoom
+			return
+		}
 		*rep = s.fault(*rep, "state")
 		return
 	}
