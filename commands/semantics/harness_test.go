@@ -44,6 +44,7 @@ type row struct {
 	job      string // keys of the job besides runs-on and steps
 	steps    string
 	files    string // of the workspace and of actions, see fixture.lay
+	engine   *dummy.Engine // a container engine to play: it runs over the dummy executor with it only
 	stop     common.StopReason
 	change   func(t *testing.T, f *fixture)
 
@@ -64,6 +65,10 @@ func check(t *testing.T, rows []row) {
 	for _, r := range rows {
 		t.Run(r.rule, func(t *testing.T) {
 			t.Parallel()
+			if r.engine != nil {
+				t.Run("dummy with an engine", func(t *testing.T) { r.over(t, false) })
+				return
+			}
 			if r.onlyReal == "" {
 				t.Run("dummy", func(t *testing.T) { r.over(t, false) })
 			}
@@ -79,7 +84,7 @@ func (r row) over(t *testing.T, real bool) {
 	f := newFixture(t, real)
 	f.task.WorkflowPayload = []byte(r.payload())
 	f.files = r.files
-	f.trace.stop = r.stop
+	f.trace.stop, f.dummy.Engine = r.stop, r.engine
 	if r.change != nil {
 		r.change(t, f)
 	}
@@ -123,6 +128,8 @@ type fixture struct {
 	task  *runnerv1.Task
 	dummy dummy.Script
 	trace *trace
+
+	contained *dummy.ContainerExecutor // nil without an engine
 }
 
 func newFixture(t *testing.T, real bool) *fixture {
@@ -218,6 +225,18 @@ func (l laying) Prepare(ctx context.Context, log io.Writer) error {
 	return err
 }
 
+// layingContained is one with a container engine.
+type layingContained struct {
+	*dummy.ContainerExecutor
+	lay func()
+}
+
+func (l layingContained) Prepare(ctx context.Context, log io.Writer) error {
+	err := l.ContainerExecutor.Prepare(ctx, log)
+	l.lay()
+	return err
+}
+
 func (f *fixture) executor(t *testing.T, log logrus.FieldLogger) common.Executor {
 	t.Helper()
 	var provider common.ExecutorProvider = shell.NewProvider(log, shell.Options{})
@@ -228,6 +247,10 @@ func (f *fixture) executor(t *testing.T, log logrus.FieldLogger) common.Executor
 	e, err := provider.Create(f.spec)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if c, ok := e.(*dummy.ContainerExecutor); ok {
+		f.contained = c
+		return layingContained{c, func() { f.lay(t) }}
 	}
 	return laying{e, func() { f.lay(t) }}
 }
@@ -243,6 +266,9 @@ func (f *fixture) script(c *dummy.Call) string {
 	file := c.Command.Path
 	if n := len(c.Command.Args); n > 0 {
 		file = c.Command.Args[n-1]
+	}
+	if f.contained != nil {
+		file = f.contained.Real(file)
 	}
 	if below, ok := strings.CutPrefix(file, c.Executor.Paths().Workspace); ok {
 		return filepath.Join(f.spec.Dirs.Build, "work", below)
