@@ -5,6 +5,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	"multirunner/helpers/sigmask"
 )
 
 // SessionOptions say how to start a process that lives on when this one ends.
@@ -57,7 +59,8 @@ func StartSession(o SessionOptions) (*Session, error) {
 	if o.Output != nil {
 		cmd.Stdout, cmd.Stderr = o.Output, o.Output
 	}
-	if err := cmd.Start(); err != nil {
+	// This process may have begun with signals blocked, see sigmask.
+	if err := sigmask.Clear(cmd.Start); err != nil {
 		w.Close()
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
