@@ -67,7 +67,7 @@ fuzz: ## the fuzz targets of FUZZPACKAGES, each for FUZZTIME
 	done
 
 fuzz-jobs: ## what reads a job's own input, as CI does
-	$(MAKE) fuzz FUZZPACKAGES="./workflow/expression ./workflow/command ./workflow/filecommand ./workflow/model ./workflow/matcher"
+	$(MAKE) fuzz FUZZPACKAGES="./workflow/expression ./workflow/command ./workflow/filecommand ./workflow/model ./workflow/matcher ./executors/docker/policy"
 
 clean:
 	rm -rf runner dist

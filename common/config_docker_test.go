@@ -176,7 +176,7 @@ func TestValidateFindsEachBadDockerSetting(t *testing.T) {
 		{"volume without a source", func(r *RunnerConfig) { r.Docker.Volumes = []string{"/a"} }, `docker.volumes: "/a" names no source`},
 		{"option of a volume", func(r *RunnerConfig) { r.Docker.Volumes = []string{"/a:/b:rx"} }, `docker.volumes: "/a:/b:rx": "rx" is not an option`},
 		{"volume over everything", func(r *RunnerConfig) { r.Docker.Volumes = []string{"/a:/b/.."} }, `docker.volumes: "/a:/b/..": the target is all of`},
-		{"too many colons", func(r *RunnerConfig) { r.Docker.Volumes = []string{"/a:/b:ro:z"} }, `docker.volumes: "/a:/b:ro:z" is not source:target[:ro]`},
+		{"too many colons", func(r *RunnerConfig) { r.Docker.Volumes = []string{"/a:/b:ro:z"} }, `docker.volumes: "/a:/b:ro:z": has more parts than source:target:options`},
 		{"relative pattern", func(r *RunnerConfig) { r.Docker.AllowedVolumes = []string{"a/*"} }, `docker.allowed_volumes: "a/*" is neither an absolute path`},
 		{"pattern that matches nothing", func(r *RunnerConfig) { r.Docker.AllowedVolumes = []string{"/a/"} }, `docker.allowed_volumes: "/a/" matches no path, which have no . and .. and no slash at their end: write "/a"`},
 		{"little memory", func(r *RunnerConfig) { r.Docker.Memory = 5 << 20 }, "docker.memory: is 5MiB, must be 0 for no limit, or at least 6MiB"},

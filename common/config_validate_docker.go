@@ -190,7 +190,7 @@ func (r registration) dockerVolumes() {
 		volume, err := ParseVolume(text)
 		switch {
 		case err != nil:
-			r.element("docker.volumes", i, "%v, write source:target or source:target:ro", err)
+			r.element("docker.volumes", i, "%q: %v, write source:target or source:target:ro", text, err)
 		case volume.Source == "":
 			r.element("docker.volumes", i, "%q names no source, write source:target or source:target:ro", text)
 		default:

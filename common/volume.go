@@ -1,6 +1,7 @@
 package common
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"regexp"
@@ -17,9 +18,10 @@ type Volume struct {
 // Named tells whether the source is the name of a volume.
 func (v Volume) Named() bool { return v.Source != "" && !isHostPath(v.Source) }
 
-var volumeName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`)
+var volumeName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
 
 // ParseVolume reads a volume. What its options may be is for the caller to say.
+// The error does not repeat the text.
 func ParseVolume(text string) (Volume, error) {
 	parts := splitVolume(text)
 	var v Volume
@@ -31,28 +33,29 @@ func ParseVolume(text string) (Volume, error) {
 	case 3:
 		v.Source, v.Target, v.Options = parts[0], parts[1], strings.Split(parts[2], ",")
 	default:
-		return Volume{}, fmt.Errorf("%q is not source:target[:ro]", text)
+		return Volume{}, errors.New("has more parts than source:target:options")
 	}
 	switch {
 	case strings.ContainsFunc(text, isControl):
-		return Volume{}, fmt.Errorf("%q has control characters", text)
+		return Volume{}, errors.New("has control characters")
 	case len(parts) > 1 && v.Source == "":
-		return Volume{}, fmt.Errorf("%q has no source before the colon", text)
+		return Volume{}, errors.New("has no source before the colon")
 	case v.Source != "" && !isHostPath(v.Source) && !volumeName.MatchString(v.Source):
-		return Volume{}, fmt.Errorf("%q: the source is neither an absolute path nor the name of a volume", text)
+		return Volume{}, errors.New("the source is neither an absolute path nor the name of a volume")
 	case !path.IsAbs(v.Target):
-		return Volume{}, fmt.Errorf("%q: the target %q is not an absolute path", text, v.Target)
+		return Volume{}, fmt.Errorf("the target %q is not an absolute path", v.Target)
 	}
 	if v.Target = path.Clean(v.Target); v.Target == "/" {
-		return Volume{}, fmt.Errorf("%q: the target is all of the container", text)
+		return Volume{}, errors.New("the target is all of the container")
 	}
 	return v, nil
 }
 
-// splitVolume splits at colons, but not behind the letter of a drive.
+// splitVolume splits at colons, but not behind the letter of a drive. In c:/x
+// there is none: c is the name of a volume.
 func splitVolume(text string) []string {
 	drive := ""
-	if isDrivePath(text) {
+	if isDrivePath(text) && strings.ContainsRune(text[2:], ':') {
 		drive, text = text[:2], text[2:]
 	}
 	parts := strings.Split(text, ":")
