@@ -100,7 +100,9 @@ func (s *Supervisor) processJob(j *job) ended {
 			return ended{job: j, unstarted: unstarted}
 		}
 	}
-	s.watchBuild(j, build)
+	if !s.watchBuild(j, build) {
+		return ended{job: j}
+	}
 	result := runnerv1.Result_RESULT_FAILURE
 	s.shielded(log, func() { result = build.Result() })
 	s.metrics.job(j.entry.runner.Name, result, time.Since(began))
@@ -161,25 +163,29 @@ func (s *Supervisor) tryStart(j *job) (Build, Choice, error) {
 	return build, choice, nil
 }
 
-// watchBuild returns when the build has ended.
-func (s *Supervisor) watchBuild(j *job, build Build) {
+// watchBuild returns when the build has ended, or, with false, when it is left
+// to the next supervisor.
+func (s *Supervisor) watchBuild(j *job, build Build) bool {
 	log := s.logFor(j.entry).WithField("task", j.task.GetId())
 	stop := func(reason common.StopReason) {
 		s.shielded(log, func() { build.Stop(reason) })
 	}
 	select {
 	case <-build.Done():
-		return
+		return true
+	case <-s.leaving:
+		return false
 	case <-s.cancelling:
 		stop(common.StopShutdown)
 	}
 	select {
 	case <-build.Done():
-		return
+		return true
 	case <-s.killing:
 		stop(common.StopKill)
 	}
 	<-build.Done()
+	return true
 }
 
 // ResultName is what a result is called in metrics and logs.

@@ -50,6 +50,8 @@ type feeder struct {
 	fair        fairness
 	phase       Phase
 	deadline    time.Time // of the killing phase
+	held        bool      // no turns are given, see Hold
+	left        bool      // workers let go of their jobs, see Leave
 }
 
 func newFeeder(set settings, log logrus.FieldLogger, metrics *Metrics, rand func() float64) *feeder {
@@ -82,7 +84,7 @@ func (f *feeder) step(now time.Time) {
 	f.wakeDue(now)
 	f.watchPolls(now)
 	f.startJobs(now)
-	if f.phase == Running {
+	if f.phase == Running && !f.held {
 		f.giveTurns(now)
 	}
 	f.stopIdleWorkers()
@@ -190,7 +192,7 @@ func (f *feeder) nextWake(now time.Time) time.Time {
 	if !f.deadline.IsZero() {
 		sooner(f.deadline)
 	}
-	if f.phase != Running {
+	if f.phase != Running || f.held {
 		return next
 	}
 	if r, ok := f.due.first(); ok {

@@ -137,6 +137,9 @@ func (f *feeder) status(now time.Time) Status {
 	return status
 }
 
+// starting tells whether a job that has its worker is not known to run yet.
+func (j *job) starting() bool { return j.build == nil && j.choice.Executor == "" }
+
 func (j *job) status() JobStatus {
 	status := JobStatus{
 		Runner: j.entry.runner.Name, URL: j.entry.id.URL, TaskID: j.task.GetId(), State: JobRunning,
@@ -147,7 +150,7 @@ func (j *job) status() JobStatus {
 	switch {
 	case j.since.IsZero():
 		status.State = JobWaiting
-	case j.build == nil && j.choice.Executor == "":
+	case j.starting():
 		status.State = JobStarting
 	}
 	return status

@@ -73,6 +73,13 @@ func (s *Supervisor) watchStop(ctx context.Context, told context.Context) error 
 		select {
 		case <-ctx.Done():
 			return nil
+		case answer := <-s.leaves:
+			err := s.leave()
+			answer <- err
+			if err == nil {
+				return nil
+			}
+			continue
 		case req, ok := <-requests:
 			if !ok {
 				requests = nil
@@ -152,7 +159,7 @@ func (ev newPhase) apply(f *feeder, now time.Time) {
 // finished tells whether the feeder may end: nothing polls, runs or waits, or
 // what was killed has had its time.
 func (f *feeder) finished(now time.Time) bool {
-	if f.phase == Running {
+	if f.phase == Running && !f.left {
 		return false
 	}
 	if f.phase == Killing && !now.Before(f.deadline) {

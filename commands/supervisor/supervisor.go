@@ -76,6 +76,8 @@ type Supervisor struct {
 	phase      atomic.Int32
 	cancelling chan struct{} // closed in that phase and later ones
 	killing    chan struct{}
+	leaves     chan chan error // asks of Leave
+	leaving    chan struct{}   // closed when one was granted
 	workers    sync.WaitGroup
 
 	// observe, in tests, sees the feeder after each step.
@@ -114,6 +116,8 @@ func New(options Options) (*Supervisor, error) {
 		done:       make(chan struct{}),
 		cancelling: make(chan struct{}),
 		killing:    make(chan struct{}),
+		leaves:     make(chan chan error),
+		leaving:    make(chan struct{}),
 	}
 	s.config.Store(options.Config)
 	return s, nil
@@ -125,7 +129,8 @@ func (s *Supervisor) Phase() Phase { return Phase(s.phase.Load()) }
 // Run runs until the supervisor was told to stop and nothing is left: no poll
 // in flight, no job. When ctx is done the jobs are cancelled, as by
 // StopCancelJobs. The error is ErrKilled when job processes had to be killed;
-// then polls may still be in flight, and end with the process.
+// then polls may still be in flight, and end with the process. It is ErrLeft
+// after Leave.
 func (s *Supervisor) Run(ctx context.Context) error {
 	s.values = context.WithoutCancel(ctx)
 	s.faults = s.checkExecutors(ctx)
@@ -143,6 +148,9 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		return errors.Join(ErrKilled, err)
 	}
 	s.workers.Wait()
+	if s.left() {
+		return errors.Join(ErrLeft, err)
+	}
 	return err
 }
 
