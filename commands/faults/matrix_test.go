@@ -50,6 +50,10 @@ type trouble struct {
 	deleted bool
 	// exits says that the runner leaves because of it.
 	exits bool
+	// small says that it needs a small disk for the state directory.
+	small bool
+	// byItself are those of fails in which the job process says why.
+	byItself []state
 }
 
 // lives are the states with a job process.
@@ -98,6 +102,24 @@ func troubles() []trouble {
 			c.breakConfig()
 			c.letGo()
 		}},
+		// What the clock of the wall says is only on the disk: all else goes by one
+		// that nobody sets.
+		{name: "clock set a day forward, SIGKILL of the supervisor", fails: []state{claimed}, hit: func(c *cell) {
+			c.killSupervisor()
+			c.shiftClock(-24 * time.Hour)
+			c.restart()
+		}},
+		{name: "clock set a day back, SIGKILL of the supervisor", fails: []state{claimed}, hit: func(c *cell) {
+			c.killSupervisor()
+			c.shiftClock(24 * time.Hour)
+			c.restart()
+		}},
+		{name: "disk full for 5 s", small: true, fails: []state{claimed, preparing}, byItself: []state{preparing}, hit: func(c *cell) {
+			empty := fill(c.t, c.file("state"))
+			c.letGo()
+			<-time.After(outage)
+			empty()
+		}},
 		{name: "registration deleted on the server", fails: []state{claimed, preparing, running, logSent, cleaning}, deleted: true, hit: func(c *cell) {
 			if err := c.g.DeleteRunner(c.g.Runners()[0].UUID); err != nil {
 				c.t.Fatal(err)
@@ -128,7 +150,7 @@ func TestMatrix(t *testing.T) {
 				defer func() { <-free }()
 				t.Run(string(s)+"/"+fault.name, func(t *testing.T) {
 					number := i*len(states) + k
-					c := newCell(t, s, number, rand.New(rand.NewPCG(seed, uint64(number))))
+					c := newCell(t, s, number, rand.New(rand.NewPCG(seed, uint64(number))), fault.small)
 					t.Cleanup(func() {
 						if t.Failed() {
 							t.Logf("state %q, fault %q, %s=%d; log of the task:\n%s", s, fault.name, seedVariable, seed, c.g.text(c.task))
@@ -190,7 +212,7 @@ func (c *cell) run(fault trouble) string {
 	if status != want {
 		c.t.Errorf("status %v, want %v", status, want)
 	}
-	c.checkLog(fails, fault.deleted)
+	c.checkLog(fails, fault.deleted, contains(fault.byItself, c.state))
 	c.checkMachine()
 	if !fault.exits {
 		c.mendConfig()
