@@ -33,6 +33,7 @@ func TestFigures(t *testing.T) {
 		{"idle", idleTable},
 		{"running", runningTable},
 		{"memory", memoryTable},
+		{"steps", stepsTable},
 		{"costs", costsTable},
 	} {
 		t.Run(part.name, func(t *testing.T) {

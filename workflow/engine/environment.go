@@ -76,6 +76,7 @@ func (r *stepRun) processEnv() *variables {
 func (r *stepRun) environment(base *variables, add func(env *variables)) *variables {
 	j := r.job
 	repository, ref := r.step.origin()
+	paths := r.files.all()
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	env := newVariables(j.machine.windows(), len(base.list)+len(r.env.list)+len(j.exported)+32)
@@ -106,7 +107,7 @@ func (r *stepRun) environment(base *variables, add func(env *variables)) *variab
 			env.set(prefix+"ACTION_PATH", r.step.frame.path)
 		}
 		for i, kind := range fileKinds {
-			env.set(prefix+kind.variable, r.files.paths[i])
+			env.set(prefix+kind.variable, paths[i])
 		}
 	}
 	return env

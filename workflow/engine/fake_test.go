@@ -36,6 +36,7 @@ type fakeExecutor struct {
 	nodes      map[string]string           // versions by path; nil for one node of version 20 wherever it is looked for
 	prepare    func(context.Context) error // nil for success
 	failures   map[string]error            // of methods, by name
+	refuse     string                      // names that WriteTemp refuses begin so; "" for none
 	baseEnv    []string
 	disk       map[string]string           // real directories, by what the job calls them
 	background func()                      // runs in StopBackground
@@ -100,6 +101,9 @@ func (f *fakeExecutor) LookPath(_ context.Context, name, search string) (string,
 func (f *fakeExecutor) WriteTemp(_ context.Context, name string, data []byte) (string, error) {
 	if err := f.failures["WriteTemp"]; err != nil {
 		return "", err
+	}
+	if f.refuse != "" && strings.HasPrefix(name, f.refuse) {
+		return "", errors.New("no room")
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
+	"multirunner/workflow/expression"
 	"multirunner/workflow/filecommand"
 )
 
@@ -42,20 +44,54 @@ var fileKinds = [fileCount]fileKind{
 }
 
 // fileCommands are the files of one phase, as the executor and as the job call
-// them.
+// them. They are made when something wants to know their paths: a step that uses
+// a composite action mostly has no process that would. Safe for concurrent use,
+// as a condition may ask while the phase runs.
 type fileCommands struct {
+	mu    sync.Mutex
+	job   *Job // nil until the phase has begun
+	made  bool
+	err   error // why they could not be made
 	names [fileCount]string
 	paths [fileCount]string
 }
 
-// create makes the files, empty.
-func (f *fileCommands) create(j *Job) error {
-	ctx, cancel := context.WithTimeout(j.base, fileTime)
+// begin lets the files be made from now on.
+func (f *fileCommands) begin(j *Job) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.job = j
+}
+
+// all gives the paths of the files, which are there then, and empty. Before the
+// phase has begun there are none, nor if they could not be made: see fault.
+func (f *fileCommands) all() [fileCount]string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.job == nil || f.made || f.err != nil {
+		return f.paths
+	}
+	if f.err = f.create(); f.err != nil {
+		f.err = fmt.Errorf("the files for environment, outputs and the like could not be made: %w", f.err)
+	}
+	f.made = f.err == nil
+	return f.paths
+}
+
+// fault tells why the files could not be made, which fails the phase.
+func (f *fileCommands) fault() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
+}
+
+func (f *fileCommands) create() error {
+	ctx, cancel := context.WithTimeout(f.job.base, fileTime)
 	defer cancel()
 	id := uuid.NewString()
 	for i, kind := range fileKinds {
 		name := "_runner_file_commands/" + kind.file + "_" + id
-		path, err := j.executor.WriteTemp(ctx, name, nil)
+		path, err := f.job.executor.WriteTemp(ctx, name, nil)
 		if err != nil {
 			return err
 		}
@@ -64,27 +100,39 @@ func (f *fileCommands) create(j *Job) error {
 	return nil
 }
 
-// path gives the job's path of the file behind a variable.
-func (f *fileCommands) path(variable string) string {
+// toRead gives the names of the files, false when nobody could have written.
+func (f *fileCommands) toRead() ([fileCount]string, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.names, f.made
+}
+
+// contextPairs are the paths as the github context has them.
+func (f *fileCommands) contextPairs() []expression.Pair {
+	paths := f.all()
+	pairs := make([]expression.Pair, fileCount)
 	for i, kind := range fileKinds {
-		if kind.variable == variable {
-			return f.paths[i]
-		}
+		pairs[i] = expression.Pair{Key: strings.ToLower(kind.variable), Value: expression.String(paths[i])}
 	}
-	return ""
+	return pairs
 }
 
 // takeFiles obeys what the phase wrote into its files, also after a failure. A
 // file that cannot be obeyed fails the step.
 func (r *stepRun) takeFiles() result {
-	if r.job.stop.killed() {
+	if err := r.files.fault(); err != nil {
+		r.job.rows.fault(err.Error())
+		return failure
+	}
+	names, made := r.files.toRead()
+	if !made || r.job.stop.killed() {
 		return success
 	}
 	ctx, cancel := context.WithTimeout(r.job.base, fileTime)
 	defer cancel()
 	ended := success
 	for i, kind := range fileKinds {
-		if err := kind.take(r, ctx, r.files.names[i]); err != nil {
+		if err := kind.take(r, ctx, names[i]); err != nil {
 			r.job.rows.fault(fmt.Sprintf("The file in $GITHUB_%s cannot be obeyed: %v", kind.variable, err))
 			ended = failure
 		}

@@ -63,6 +63,50 @@ func TestNodeOptionsCannotBeSetForLaterSteps(t *testing.T) {
 	b.wantRows(1, "1 2 (unset)")
 }
 
+// A step that uses a composite action has files only for who asks for them.
+func TestFilesAreMadeForWhoMayWriteThem(t *testing.T) {
+	count := func(b *bench) (n int) {
+		for name := range b.executor.files {
+			if below, ok := strings.CutPrefix(name, "_runner_file_commands/"); ok && below != "" {
+				n++
+			}
+		}
+		return n
+	}
+	const files = `
+		-- ./a/action.yml --
+		inputs: {to: {}}
+		runs:
+		  using: composite
+		  steps:
+		  - {shell: bash, env: {TO: "${{ inputs.to }}"}, run: file TO "o=kept\n"}
+	`
+	b := withActions(t, "- uses: ./a", files).run()
+	b.wantResults("success")
+	if got := count(b); got != fileCount {
+		t.Errorf("%d files were made for one process", got)
+	}
+	b = withActions(t, `
+		- {id: s, uses: ./a, with: {to: "${{ github.output }}"}}
+		- run: out ${{ steps.s.outputs.o }}
+	`, files).run()
+	b.wantRows(1, "kept")
+	if got := count(b); got != 3*fileCount {
+		t.Errorf("%d files were made", got)
+	}
+}
+
+func TestFilesThatCannotBeMadeFailTheStep(t *testing.T) {
+	b := newBench(t, steps("- run: out never\n- {if: always(), run: out never}"))
+	b.executor.refuse = "_runner_file_commands/"
+	b.run()
+	b.wantResults("failure failure")
+	b.wantRow("##[error]the files for environment, outputs and the like could not be made: no room")
+	if n := strings.Count(b.text(), "no room"); n != 2 || len(b.executor.commands) > 0 {
+		t.Errorf("%d rows, %d processes; log:\n%s", n, len(b.executor.commands), b.text())
+	}
+}
+
 func TestARemovedFileIsEmpty(t *testing.T) {
 	b := runPayload(t, steps(`
 		- run: rm GITHUB_OUTPUT

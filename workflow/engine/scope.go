@@ -71,13 +71,8 @@ func (j *Job) github(r *stepRun, f *frame) expression.Value {
 		"action_repository", repository,
 		"action_ref", ref,
 		"action", r.step.action,
-		"env", r.files.path("ENV"),
-		"path", r.files.path("PATH"),
-		"output", r.files.path("OUTPUT"),
-		"state", r.files.path("STATE"),
-		"step_summary", r.files.path("STEP_SUMMARY"),
 	)...)
-	return expression.NewObject(pairs...)
+	return expression.NewObject(append(pairs, r.files.contextPairs()...)...)
 }
 
 func (j *Job) envContext(r *stepRun) expression.Value {

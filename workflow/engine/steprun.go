@@ -85,10 +85,7 @@ func (r *stepRun) run() result {
 		r.fault(err)
 		return failure
 	}
-	if err := r.files.create(r.job); err != nil {
-		r.job.rows.fault(fmt.Sprintf("The files for environment, outputs and the like could not be made: %v", err))
-		return failure
-	}
+	r.files.begin(r.job)
 	ended := worse(r.work(timeout), r.takeFiles())
 	if r.output.hasFailed() {
 		ended = worse(ended, failure)
@@ -201,10 +198,14 @@ func (r *stepRun) fault(err error) {
 
 // exec runs a command of the step with its environment and output.
 func (r *stepRun) exec(ctx context.Context, path string, args []string, dir string) (common.ExitStatus, error) {
+	env := r.processEnv().environ()
+	if err := r.files.fault(); err != nil {
+		return common.ExitStatus{}, err
+	}
 	stdout, stderr := r.output.stream(), r.output.stream()
 	late := r.job.late.stream()
 	status, err := r.job.executor.Run(ctx, &common.Command{
-		Path: path, Args: args, Dir: dir, Env: r.processEnv().environ(),
+		Path: path, Args: args, Dir: dir, Env: env,
 		Stdout: stdout, Stderr: stderr, Late: late, Kill: r.job.stop.dead.Done(),
 	})
 	stdout.flush()
@@ -222,6 +223,8 @@ func (r *stepRun) reportAs(ctx context.Context, status common.ExitStatus, err er
 	switch {
 	case ctx.Err() != nil:
 		return failureUnless(err == nil && status.Success())
+	case err != nil && err == r.files.fault(): // which takeFiles tells
+		return failure
 	case err != nil:
 		r.job.rows.fault(err.Error())
 		return failure
