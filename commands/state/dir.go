@@ -20,6 +20,9 @@ import (
 	"multirunner/helpers/flock"
 )
 
+// lockName is the file whose lock the process holds that has the directory open.
+const lockName = "lock"
+
 // Dir is an open state directory. One process has it open at a time. All
 // methods are safe for concurrent use.
 type Dir struct {
@@ -79,7 +82,7 @@ func Open(root string) (*Dir, error) {
 	if err := makeDirs(root, os.Geteuid() == 0); err != nil {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
-	lockPath := filepath.Join(root, "lock")
+	lockPath := filepath.Join(root, lockName)
 	lock, err := flock.TryLock(lockPath)
 	if errors.Is(err, flock.ErrLocked) {
 		return nil, &InUseError{Root: root, PID: readPID(lockPath)}
@@ -87,15 +90,25 @@ func Open(root string) (*Dir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
+	d, err := load(root, lock)
+	if err != nil {
+		return nil, errors.Join(err, lock.Unlock())
+	}
+	return d, nil
+}
+
+// load reads what is in a directory whose lock is held.
+func load(root string, lock *flock.Lock) (*Dir, error) {
 	d := &Dir{
 		root: root, lock: lock, credentials: map[common.RegistrationID]Credential{},
 		keys: map[common.RegistrationID]string{}, claims: map[common.RegistrationID]int{}, free: diskspace.Free,
 	}
 	if err := writePID(lock.File()); err != nil {
-		return nil, errors.Join(err, lock.Unlock())
+		return nil, err
 	}
+	var err error
 	if d.ended, err = openEnded(filepath.Join(root, "ended")); err != nil {
-		return nil, errors.Join(err, lock.Unlock())
+		return nil, err
 	}
 	return d, nil
 }
