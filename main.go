@@ -7,6 +7,7 @@ import (
 	"multirunner/commands"
 	"multirunner/commands/service"
 	"multirunner/common"
+	"multirunner/executors/docker/shim"
 	"multirunner/executors/shell"
 )
 
@@ -14,6 +15,10 @@ import (
 var version = "dev"
 
 func main() {
+	// A container of a job waits for this one: nothing else is set up for it.
+	if len(os.Args) > 1 && os.Args[1] == shim.Verb {
+		os.Exit(commands.Shim(os.Args[2:], os.Stderr))
+	}
 	env := commands.SystemEnv(commands.NewVersionInfo(version), executors)
 	app := commands.NewApp(env,
 		commands.RunCommand(env),
