@@ -25,6 +25,9 @@ const (
 	answerTimeout = 10 * time.Second // for the handler
 	writeTimeout  = 5 * time.Second
 	acceptPause   = 100 * time.Millisecond
+
+	// detachPatience is how long questions have that are being answered.
+	detachPatience = 2 * time.Second
 )
 
 // Handler answers the questions. Its methods are called concurrently, with a
@@ -66,16 +69,35 @@ func Listen(stateDir string, handler Handler, log logrus.FieldLogger) (*Server, 
 	if err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
-	s := &Server{listener: listener, handler: handler, log: log, conns: map[net.Conn]struct{}{}}
-	if listener.Path() != wanted {
-		s.file = wanted
+	s := newServer(listener, wanted, handler, log)
+	if s.file != "" {
 		if err := atomicfile.WriteNoSync(wanted, []byte(listener.Path()), 0o600); err != nil {
 			return nil, fmt.Errorf("control socket: %w", errors.Join(err, listener.Close()))
 		}
 	}
-	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.wg.Go(s.accept)
 	return s, nil
+}
+
+// Inherit is Listen with the socket that Detach passed on.
+func Inherit(stateDir string, socket *os.File, handler Handler, log logrus.FieldLogger) (*Server, error) {
+	wanted := filepath.Join(stateDir, SocketName)
+	listener, err := unixsocket.Inherit(socket, wanted, tempPrefix)
+	if err != nil {
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	s := newServer(listener, wanted, handler, log)
+	s.wg.Go(s.accept)
+	return s, nil
+}
+
+func newServer(listener *unixsocket.Listener, wanted string, handler Handler, log logrus.FieldLogger) *Server {
+	s := &Server{listener: listener, handler: handler, log: log, conns: map[net.Conn]struct{}{}}
+	if listener.Path() != wanted {
+		s.file = wanted
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	return s
 }
 
 // removeLeft removes the socket, or the file in its place, of a dead runner.
@@ -98,23 +120,47 @@ func removeLeft(path string) error {
 // Close ends all conversations, removes the socket and waits for the handlers:
 // a question that is being answered gets its answer.
 func (s *Server) Close() error {
-	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
+	if !s.hangUp() {
 		return nil
 	}
-	s.closed = true
 	s.cancel()
-	for conn := range s.conns {
-		_ = conn.SetReadDeadline(time.Unix(1, 0))
-	}
-	s.mu.Unlock()
 	err := s.listener.Close()
 	if s.file != "" {
 		err = errors.Join(err, os.Remove(s.file))
 	}
 	s.wg.Wait()
 	return err
+}
+
+// Detach is Close, but for the socket: who connects waits for whoever inherits
+// it. Questions that are being answered are given a moment. After an error
+// nothing has changed.
+func (s *Server) Detach() (*os.File, error) {
+	file, err := s.listener.Detach()
+	if err != nil {
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	s.hangUp()
+	impatient := time.AfterFunc(detachPatience, s.cancel)
+	s.wg.Wait()
+	impatient.Stop()
+	s.cancel()
+	return file, nil
+}
+
+// hangUp ends all conversations, those with a question once that is answered;
+// false when that was done before.
+func (s *Server) hangUp() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.closed = true
+	for conn := range s.conns {
+		_ = conn.SetReadDeadline(time.Unix(1, 0))
+	}
+	return true
 }
 
 func (s *Server) accept() {

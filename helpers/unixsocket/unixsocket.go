@@ -60,6 +60,40 @@ func (l *Listener) listen() error {
 	return nil
 }
 
+// Inherit gives the listening socket that Detach passed on. wanted and prefix
+// are Listen's. The file is closed.
+func Inherit(file *os.File, wanted, prefix string) (*Listener, error) {
+	listener, err := net.FileListener(file)
+	if err = errors.Join(err, file.Close()); err != nil {
+		return nil, err
+	}
+	socket, ok := listener.(*net.UnixListener)
+	if !ok {
+		return nil, errors.Join(fmt.Errorf("%s is no Unix socket", file.Name()), listener.Close())
+	}
+	socket.SetUnlinkOnClose(true)
+	l := &Listener{Listener: socket, path: socket.Addr().String()}
+	if dir := filepath.Dir(l.path); l.path != wanted && strings.HasPrefix(filepath.Base(dir), prefix) {
+		l.tempDir = dir
+	}
+	return l, nil
+}
+
+// Detach ends the listening here, while the file goes on: who connects waits
+// for whoever inherits it.
+func (l *Listener) Detach() (*os.File, error) {
+	socket, ok := l.Listener.(*net.UnixListener)
+	if !ok {
+		return nil, fmt.Errorf("%s is no Unix socket", l.path)
+	}
+	file, err := socket.File()
+	if err != nil {
+		return nil, err
+	}
+	socket.SetUnlinkOnClose(false)
+	return file, socket.Close()
+}
+
 func (l *Listener) removeTemp() error {
 	if l.tempDir == "" {
 		return nil
