@@ -67,6 +67,7 @@ var families = map[string]family{
 	"report_log_duration_seconds":          {kind: "histogram", buckets: "0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5"},
 	"report_state_duration_seconds":        {kind: "histogram", buckets: "0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5"},
 	"report_upload_duration_seconds":       {kind: "histogram", buckets: "0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5"},
+	"jobs_dropped_total":                   {kind: "counter", labels: []string{"why"}},
 	"report_log_buffer_rows":               {kind: "gauge"},
 	"spool_bytes":                          {kind: "gauge"},
 	"report_behind_seconds":                {kind: "gauge"},
@@ -84,6 +85,7 @@ var labelValues = map[string][]string{
 	"health": {"failing", "misconfigured", "new", "spent", "unregistered", "well"},
 	"result": {"empty", "error", "success", "task"}, "method": {"Declare", "FetchTask", "UpdateLog", "UpdateTask", "UploadSummary"},
 	"reason": {"config", "executor", "no_room", "panic", "start", "state"}, "directory": {"actions", "builds", "jobs", "tools"},
+	"why":       {"age", "refused", "task", "unregistered"},
 	"collector": {"disk", "processes", "registrations", "reports", "state"},
 }
 

@@ -36,6 +36,7 @@ type ReportingConfig struct {
 	StateReportInterval Duration `toml:"state_report_interval"`
 	RequestsPerSecond   float64  `toml:"requests_per_second"`
 	SpoolMaxBytes       Size     `toml:"spool_max_bytes"`
+	SpoolMaxAge         Duration `toml:"spool_max_age"`
 }
 
 // ActionsConfig says how the actions that jobs use are kept.

@@ -26,6 +26,7 @@ func DefaultConfig() *Config {
 			StateReportInterval: seconds(5),
 			RequestsPerSecond:   50,
 			SpoolMaxBytes:       1 << 30,
+			SpoolMaxAge:         Duration(14 * 24 * time.Hour),
 		},
 		Metrics: MetricsConfig{PerRunner: SwitchAuto},
 		Actions: ActionsConfig{MaxBytes: 10 << 30},

@@ -110,6 +110,10 @@ func (v *validation) polling() {
 	}
 }
 
+// spoolMinAge is longer than a server takes for an update, or a person for a
+// token.
+const spoolMinAge = time.Hour
+
 func (v *validation) reporting() {
 	r := v.config.Reporting
 	v.positive("reporting.log_report_interval", r.LogReportInterval)
@@ -121,6 +125,9 @@ func (v *validation) reporting() {
 	}
 	if r.SpoolMaxBytes < 1<<20 {
 		v.bad("reporting.spool_max_bytes", "is %s, must be at least 1MiB", r.SpoolMaxBytes)
+	}
+	if age := r.SpoolMaxAge.Std(); age < 0 || age > 0 && age < spoolMinAge {
+		v.bad("reporting.spool_max_age", "is %s, must be at least %s, or 0 for no limit", r.SpoolMaxAge, Duration(spoolMinAge))
 	}
 	if r.LogReportMaxLatency > 0 && r.LogReportInterval > 0 && r.LogReportMaxLatency >= r.LogReportInterval {
 		v.warn("reporting.log_report_max_latency", "is %s, must be below log_report_interval (%s) to have an effect", r.LogReportMaxLatency, r.LogReportInterval)

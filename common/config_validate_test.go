@@ -25,6 +25,8 @@ func TestValidateFindsEachBadValue(t *testing.T) {
 		{"latency", func(c *Config, r *RunnerConfig) { c.Reporting.LogReportMaxLatency = seconds(5) }, "reporting.log_report_max_latency: is 5s, must be below log_report_interval (5s) to have an effect (warning) [-1]"},
 		{"batch", func(c *Config, r *RunnerConfig) { c.Reporting.LogReportBatchSize = 0 }, "reporting.log_report_batch_size: is 0, must be at least 1"},
 		{"spool", func(c *Config, r *RunnerConfig) { c.Reporting.SpoolMaxBytes = 10 }, "reporting.spool_max_bytes: is 10, must be at least 1MiB"},
+		{"age", func(c *Config, r *RunnerConfig) { c.Reporting.SpoolMaxAge = seconds(59 * 60) }, "reporting.spool_max_age: is 59m, must be at least 1h, or 0 for no limit"},
+		{"negative age", func(c *Config, r *RunnerConfig) { c.Reporting.SpoolMaxAge = seconds(-1) }, "reporting.spool_max_age: is -1s, must be at least 1h, or 0 for no limit"},
 		{"heartbeat", func(c *Config, r *RunnerConfig) { c.Reporting.StateReportInterval = seconds(600) }, "reporting.state_report_interval: is 10m: servers end jobs"},
 		{"tool_cache", func(c *Config, r *RunnerConfig) { c.Actions.ToolCache = "tools" }, `actions.tool_cache: "tools" is not an absolute path`},
 		{"per_runner", func(c *Config, r *RunnerConfig) { c.Metrics.PerRunner = "yes" }, `metrics.per_runner: "yes" is none of auto, true, false`},

@@ -85,15 +85,16 @@ func New(o Options) (*Runner, error) {
 	r := &Runner{state: dir, reload: make(chan supervisor.ReloadRequest), stop: o.Stop, done: make(chan struct{}), log: o.Log}
 	r.config.Store(o.Config)
 	r.metrics = supervisor.NewMetrics(o.Registerer)
+	reports := metrics.NewReports(o.Registerer)
 	r.sender = sender.New(sender.Options{
-		Config: o.Config.Reporting, Log: o.Log, Observe: metrics.NewReports(o.Registerer).Observe, Panicked: r.metrics.Panicked,
+		Config: o.Config.Reporting, Log: o.Log, Observe: reports.Observe, Panicked: r.metrics.Panicked,
 	})
 	r.launcher = launch.New(launch.Options{
 		State: dir, Pool: o.Pool, Sender: r.sender, Version: o.Version, Providers: o.Providers,
 		Program: program, Args: []string{JobVerb},
 		Reporting: func() common.ReportingConfig { return r.config.Load().Reporting },
 		Actions:   func() common.ActionsConfig { return r.config.Load().Actions },
-		Workspace: o.Workspace, CallFailed: r.metrics.CallFailed, Retire: o.Retire, Log: o.Log,
+		Workspace: o.Workspace, CallFailed: r.metrics.CallFailed, Dropped: reports.Drop, Retire: o.Retire, Log: o.Log,
 	})
 	adopted, err := r.launcher.Recover(o.Config.Runners)
 	if err == nil {

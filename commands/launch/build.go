@@ -252,6 +252,7 @@ func (b *build) deliver() {
 			return
 		}
 	}
+	b.l.dropped(b.handle.Dropped())
 	// The server may have had enough of a job whose process still ends.
 	select {
 	case <-b.done:

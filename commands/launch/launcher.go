@@ -44,6 +44,9 @@ type Options struct {
 	// CallFailed is told of every report of a registration that failed, by its
 	// method. It is called concurrently. May be nil.
 	CallFailed func(runner, method string)
+	// Dropped is told of every job whose report, or the rest of it, was dropped.
+	// It is called concurrently. May be nil.
+	Dropped func(why sender.DropReason)
 	// Retire takes an ephemeral registration out of the configuration after its
 	// job. It is called concurrently, and may take its time. May be nil.
 	Retire func(runner *common.RunnerConfig)
@@ -229,6 +232,13 @@ func (l *Launcher) Claim(runner *common.RunnerConfig, task *runnerv1.Task) (supe
 
 func (l *Launcher) log(registration string, c *state.Claim) logrus.FieldLogger {
 	return l.o.Log.WithFields(logrus.Fields{"runner": registration, "url": c.URL, "task": c.TaskID})
+}
+
+// dropped counts a job whose report was dropped; why is "" when it was not.
+func (l *Launcher) dropped(why sender.DropReason) {
+	if why != "" && l.o.Dropped != nil {
+		l.o.Dropped(why)
+	}
 }
 
 // failed counts failed reports of a registration.

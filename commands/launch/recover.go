@@ -12,6 +12,7 @@ import (
 	"multirunner/helpers/backoff"
 	"multirunner/helpers/flock"
 	"multirunner/helpers/process"
+	"multirunner/network/sender"
 )
 
 // adoptedLook is how often the lock of an adopted job is looked at: it is
@@ -134,6 +135,7 @@ func (l *Launcher) discard(left state.Left) {
 func (l *Launcher) abandon(left state.Left, why error) {
 	log := l.log("", left.Claim).WithError(why)
 	log.Error("A job of an earlier run cannot be reported, removing it; the server closes it by itself")
+	l.dropped(sender.DroppedUnregistered)
 	b := &build{l: l, claim: left.Claim, dirs: l.o.State.Dirs(left.Key), log: log, done: make(chan struct{})}
 	b.sweep()
 	b.removeStray()

@@ -229,6 +229,7 @@ func (l *Launcher) failInMemory(req supervisor.StartRequest, c spool.Closing) er
 		defer speaker.end()
 		select {
 		case <-handle.Done():
+			l.dropped(handle.Dropped())
 			l.retire(req.Runner)
 		case <-l.leaving:
 		}

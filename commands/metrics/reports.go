@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"multirunner/network/sender"
 )
 
 // reportKinds gives each method of the sender the name of its families. That
@@ -18,7 +20,11 @@ var reportResults = [...]string{"success", "error"}
 type Reports struct {
 	total   map[string]*prometheus.CounterVec
 	seconds map[string]prometheus.Histogram
+	dropped *prometheus.CounterVec
 }
+
+// dropReasons are the values of the label why.
+var dropReasons = [...]sender.DropReason{sender.DroppedAge, sender.DroppedRefused, sender.DroppedUnregistered, sender.DroppedTask}
 
 // NewReports makes the families and registers them.
 func NewReports(registerer prometheus.Registerer) *Reports {
@@ -37,8 +43,18 @@ func NewReports(registerer prometheus.Registerer) *Reports {
 		registerer.MustRegister(total, seconds)
 		r.total[method], r.seconds[method] = total, seconds
 	}
+	r.dropped = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: namespace, Name: "jobs_dropped_total", Help: "Jobs whose report, or the rest of it, no server will have.",
+	}, []string{"why"})
+	for _, why := range dropReasons {
+		r.dropped.WithLabelValues(string(why))
+	}
+	registerer.MustRegister(r.dropped)
 	return r
 }
+
+// Drop counts a job whose report was dropped.
+func (r *Reports) Drop(why sender.DropReason) { r.dropped.WithLabelValues(string(why)).Inc() }
 
 // Observe counts a report. How long one took that failed is not observed.
 func (r *Reports) Observe(method string, took time.Duration, err error) {

@@ -49,7 +49,8 @@ type fakeServer struct {
 
 	mu        sync.Mutex
 	calls     []call
-	fault     func(method string) fault // may be nil
+	fault     func(method string) fault             // may be nil
+	refuses   func(outputs map[string]string) error // may be nil
 	rows      []*runnerv1.LogRow
 	archived  bool
 	old       bool // from before May 2026: no_more without a new row is ignored
@@ -189,6 +190,11 @@ func (f *fakeServer) UpdateTask(ctx context.Context, req *connect.Request[runner
 	if err := planned(ctx); err != nil {
 		return nil, err
 	}
+	if f.refuses != nil {
+		if err := f.refuses(m.Outputs); err != nil {
+			return nil, err
+		}
+	}
 	if m.State.GetId() != taskID {
 		f.problems = append(f.problems, fmt.Sprintf("UpdateTask for task %d", m.State.GetId()))
 	}
@@ -243,6 +249,11 @@ func (f *fakeServer) plan(fault func(method string) fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.fault = fault
+}
+
+// planTask sets which outputs are refused from now on.
+func (f *fakeServer) planTask(refuses func(outputs map[string]string) error) {
+	f.set(func() { f.refuses = refuses })
 }
 
 // set changes the server under its lock.

@@ -19,9 +19,6 @@ import (
 
 const (
 	lookInterval = time.Second // at a spool whose job is silent
-	retryBase    = time.Second
-	retryMax     = time.Minute
-	retryJitter  = 0.2
 	panicPause   = 10 * time.Second
 	releaseStep  = 8 << 20 // bytes acknowledged between two releases of space
 )
@@ -89,15 +86,9 @@ type job struct {
 	doomed  string // why nothing is tried twice any more
 	outcome Outcome
 	why     string
-}
+	dropped DropReason
 
-// lane is the state of one kind of request.
-type lane struct {
-	retry     *backoff.Backoff
-	last      time.Time // end of the last one
-	notBefore time.Time // after a failure
-	failing   time.Time // since when, zero when the last one succeeded
-	working   time.Time // since when, zero before the first success
+	savedFailing time.Duration // as stored
 }
 
 func newJob(s *Sender, spec Job) *job {
@@ -115,13 +106,15 @@ func newJob(s *Sender, spec Job) *job {
 		cursor:      start,
 		origin:      start,
 		sentOutputs: make(map[string]bool),
-		sentSums:    slices.Clone(spec.Initial.Summaries),
-		logClosed:   spec.Initial.LogClosed,
-		finalSent:   spec.Initial.Final,
-		releaseAt:   start.offset + releaseStep,
-		rowsMax:     maxRows,
-		refused:     -1,
-		stopped:     make(map[common.StopReason]bool),
+
+		savedFailing: spec.Initial.Failing,
+		sentSums:     slices.Clone(spec.Initial.Summaries),
+		logClosed:    spec.Initial.LogClosed,
+		finalSent:    spec.Initial.Final,
+		releaseAt:    start.offset + releaseStep,
+		rowsMax:      maxRows,
+		refused:      -1,
+		stopped:      make(map[common.StopReason]bool),
 	}
 	if len(start.state) > 0 {
 		j.transitions = 1 // the server may not have it
@@ -132,6 +125,7 @@ func newJob(s *Sender, spec Job) *job {
 	now := time.Now()
 	for _, l := range []*lane{&j.logs, &j.sums, &j.state} {
 		l.retry = backoff.New(retryBase, retryMax, retryJitter, s.options.Rand)
+		l.before = spec.Initial.Failing
 		if !spec.Resumed {
 			l.last = now
 		}
@@ -252,31 +246,6 @@ func (j *job) observe(method string, call func() error) error {
 	return err
 }
 
-// succeeded and failed keep a lane's state. j.mu is held.
-func (j *job) succeeded(l *lane, method string) {
-	now := time.Now()
-	if !l.failing.IsZero() {
-		j.log.Infof("%s works again after %v", method, now.Sub(l.failing).Round(time.Second))
-	}
-	if !l.failing.IsZero() || l.working.IsZero() {
-		l.working = now
-	}
-	l.retry.Reset()
-	l.last, l.failing, l.notBefore = now, time.Time{}, time.Time{}
-}
-
-func (j *job) failed(l *lane, method string, err error) {
-	now := time.Now()
-	wait := l.retry.Next()
-	l.last, l.notBefore = now, now.Add(wait)
-	if l.failing.IsZero() {
-		l.failing = now
-		j.log.WithError(err).Warnf("%s failed (%s); trying again until it works", method, network.Classify(err))
-		return
-	}
-	j.log.WithError(err).Debugf("%s failed again; next try in %v", method, wait.Round(time.Millisecond))
-}
-
 // stop tells the job's owner once to end it. j.mu is not held.
 func (j *job) stop(reason common.StopReason) {
 	j.mu.Lock()
@@ -290,11 +259,11 @@ func (j *job) stop(reason common.StopReason) {
 
 // doom says that the server will not take this job's reports: the job is
 // killed, and what is left is tried once. j.mu is not held.
-func (j *job) doom(why string) {
+func (j *job) doom(reason DropReason, why string) {
 	j.mu.Lock()
 	first, running := j.doomed == "", j.end == nil
 	if first {
-		j.doomed = why
+		j.doomed, j.dropped = why, reason
 		j.log.Warnf("giving the task up: %s", why)
 	}
 	j.mu.Unlock()
@@ -305,16 +274,16 @@ func (j *job) doom(why string) {
 }
 
 // fatal gives the reason when an error ends all reporting of a task.
-func fatal(err error) string {
+func fatal(err error) (reason DropReason, why string) {
 	switch network.Classify(err) {
 	case network.ClassUnregistered:
-		return "the server does not know this runner any more"
+		return DroppedUnregistered, "the server does not know this runner any more"
 	case network.ClassTaskGone:
-		return "the task does not exist on the server any more"
+		return DroppedTask, "the task does not exist on the server any more"
 	case network.ClassForeignTask:
-		return "the task belongs to another runner"
+		return DroppedTask, "the task belongs to another runner"
 	}
-	return ""
+	return "", ""
 }
 
 // conclude ends the delivery. j.mu is held.

@@ -229,8 +229,8 @@ func (j *job) logFailed(ctx context.Context, b batch, err error) {
 		return
 	}
 	class := network.Classify(err)
-	if why := fatal(err); why != "" {
-		j.doom(why)
+	if reason, why := fatal(err); why != "" {
+		j.doom(reason, why)
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -246,7 +246,13 @@ func (j *job) logFailed(ctx context.Context, b batch, err error) {
 	case j.doomed != "": // this was the one attempt
 		j.logClosed = j.end != nil
 	case class == network.ClassTooLarge || class == network.ClassPermanent:
-		j.shrink(b)
+		if j.shrink(b); j.logs.refusals >= maxRefusals && j.end != nil {
+			j.log.WithError(err).Errorf("%d log rows dropped: the server refuses whatever is sent of the log", j.tail.rows-j.acked)
+			j.logClosed = true
+			j.save()
+			j.ends()
+			return
+		}
 		j.failed(&j.logs, "UpdateLog", err)
 	default:
 		j.failed(&j.logs, "UpdateLog", err)
@@ -259,6 +265,9 @@ func (j *job) shrink(b batch) {
 	if len(b.rows) > 1 {
 		j.rowsMax = max(1, len(b.rows)/2)
 		return
+	}
+	if len(b.rows) == 1 && j.refused == b.index {
+		j.logs.refusals++ // also of what stands for it
 	}
 	if len(b.rows) == 1 {
 		j.refused = b.index

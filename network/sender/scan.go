@@ -176,6 +176,7 @@ func (j *job) save() {
 		State:     low.state,
 		LogClosed: j.logClosed,
 		Final:     j.finalSent,
+		Failing:   j.failingFor(time.Now()),
 	}
 	for name := range j.sentOutputs {
 		sent.Outputs = append(sent.Outputs, name)
@@ -196,6 +197,7 @@ func (j *job) save() {
 		if err != nil {
 			return
 		}
+		j.savedFailing = sent.Failing
 	}
 	j.release(low)
 }

@@ -236,6 +236,21 @@ const (
 	Dropped Outcome = "dropped"
 )
 
+// DropReason is why a report was dropped.
+type DropReason string
+
+const (
+	// DroppedAge: it was tried for spool_max_age.
+	DroppedAge DropReason = "age"
+	// DroppedRefused: the server refuses the result.
+	DroppedRefused DropReason = "refused"
+	// DroppedUnregistered: the server does not know the registration.
+	DroppedUnregistered DropReason = "unregistered"
+	// DroppedTask: the server has closed the task, does not know it, or knows it
+	// as another runner's.
+	DroppedTask DropReason = "task"
+)
+
 // Handle is a job that is being sent.
 type Handle struct{ job *job }
 
@@ -251,6 +266,16 @@ func (h *Handle) Outcome() (Outcome, string) {
 	h.job.mu.Lock()
 	defer h.job.mu.Unlock()
 	return h.job.outcome, h.job.why
+}
+
+// Dropped is why the report, or its rest, was dropped; "" when it was not.
+func (h *Handle) Dropped() DropReason {
+	h.job.mu.Lock()
+	defer h.job.mu.Unlock()
+	if h.job.outcome != Dropped {
+		return ""
+	}
+	return h.job.dropped
 }
 
 // End gives the job's end once it has been read from the spool.

@@ -223,7 +223,7 @@ func (j *job) obey(result runnerv1.Result) {
 	case runnerv1.Result_RESULT_CANCELLED:
 		j.stop(common.StopServer)
 	default: // a sweep of tasks that were silent or took too long
-		j.doom("the server has closed the task as " + result.String())
+		j.doom(DroppedTask, "the server has closed the task as "+result.String())
 	}
 }
 
@@ -261,8 +261,8 @@ func (j *job) stateFailed(ctx context.Context, r report, err error) {
 		return
 	}
 	j.mu.Unlock()
-	if why := fatal(err); why != "" {
-		j.doom(why)
+	if reason, why := fatal(err); why != "" {
+		j.doom(reason, why)
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -272,12 +272,30 @@ func (j *job) stateFailed(ctx context.Context, r report, err error) {
 		}
 		return
 	}
-	if class == network.ClassTooLarge && len(r.outputs) > 0 {
+	refused := class == network.ClassTooLarge || class == network.ClassPermanent
+	switch {
+	case refused && len(r.outputs) > 0:
 		j.one = true
-		if len(r.outputs) == 1 {
-			j.log.Warnf("output %q dropped: the server refuses its size", r.outputs[0].name)
+		if len(r.outputs) == 1 && j.refuses(r.outputs[0], class) {
+			j.log.WithError(err).Warnf("output %q dropped: the server refuses it", r.outputs[0].name)
 			j.dropOutput(r.outputs[0].name)
+		}
+	case refused && r.final:
+		if j.state.refusals++; j.state.refusals >= maxRefusals {
+			j.give(DroppedRefused, "the server refuses the result: "+err.Error())
+			return
 		}
 	}
 	j.failed(&j.state, "UpdateTask", err)
+}
+
+// refuses tells whether an output that is refused alone is not tried again: of
+// one that is too large that is certain. j.mu is held.
+func (j *job) refuses(w waiting, class network.Class) bool {
+	i := slices.IndexFunc(j.outputs, func(other waiting) bool { return other.name == w.name })
+	if i < 0 || class == network.ClassTooLarge {
+		return true
+	}
+	j.outputs[i].misses++
+	return j.outputs[i].misses >= maxMisses
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"multirunner/common"
 	"multirunner/helpers/atomicfile"
@@ -35,6 +36,9 @@ type Sent struct {
 	Summaries []int64  `json:"summaries,omitempty"`
 	LogClosed bool     `json:"log_closed,omitempty"` // no_more is acknowledged
 	Final     bool     `json:"final,omitempty"`      // the final state is
+	// Failing is how long it has been tried, without a success, by runners that
+	// ran.
+	Failing time.Duration `json:"failing,omitempty"`
 }
 
 const sentVersion = 1
