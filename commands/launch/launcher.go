@@ -182,6 +182,9 @@ func (l *Launcher) Key(id common.RegistrationID) (string, error) {
 		}
 		l.unkept.Store(false)
 	}
+	if err := l.o.State.Prepare(); err != nil {
+		l.o.Log.WithError(err).Debug("The next claim will not be as quick as it could")
+	}
 	if runner := l.known(id); runner != nil { // else it has just left the configuration: a claim keeps the token then
 		if err := l.o.State.KeepCredential(id, credentialOf(runner)); err != nil {
 			return "", err

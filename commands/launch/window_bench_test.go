@@ -84,6 +84,9 @@ func window(b *testing.B, root string) {
 	defer l.Close()
 	var times []time.Duration
 	for b.Loop() {
+		if err := dir.Prepare(); err != nil { // as before every poll
+			b.Fatal(err)
+		}
 		task := next(b, server, client)
 		if l.Seen(server.URL(), task.GetId()) {
 			b.Fatal("seen")

@@ -62,6 +62,20 @@ func (d *Dir) Claim(url, uuid string, taskID int64, at time.Time) (*Claim, error
 	if d.ended.contains(c.key) {
 		return nil, ErrSeen
 	}
+	data, err := json.Marshal(c)
+	if err != nil {
+		return nil, fmt.Errorf("claim of task %d: %w", taskID, err)
+	}
+	if done, err := d.claimSpare(c, data); done {
+		if errors.Is(err, ErrSeen) {
+			return nil, ErrSeen
+		}
+		if err != nil {
+			return nil, fmt.Errorf("claim of task %d: %w", taskID, err)
+		}
+		d.countClaim(c.Registration())
+		return c, nil
+	}
 	dir := d.Dirs(c.key).Job
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		if errors.Is(err, fs.ErrExist) {
@@ -74,25 +88,17 @@ func (d *Dir) Claim(url, uuid string, taskID int64, at time.Time) (*Claim, error
 		return nil, fmt.Errorf("claim of task %d: %w", taskID, errors.Join(err, os.RemoveAll(dir)))
 	}
 	c.lock = lock
-	if err := c.write(dir); err != nil {
+	if err := writeSynced(dir, claimName, data); err != nil {
 		return nil, fmt.Errorf("claim of task %d: %w", taskID, errors.Join(err, lock.Unlock(), os.RemoveAll(dir)))
 	}
 	d.countClaim(c.Registration())
 	return c, nil
 }
 
-// write puts claim.json in place. The directory is new and nobody reads it
-// before the lock is free, so no temporary file is needed: one write, one
-// sync of the file and one of each directory, at the same time: a file system
-// with a journal commits it once for all of them.
-func (c *Claim) write(dir string) error {
-	data, err := json.Marshal(c)
-	if err != nil {
-		return err
-	}
-	return writeSynced(dir, claimName, data)
-}
-
+// writeSynced puts a file in a new directory. Nobody reads it before the lock is
+// free, so no temporary file is needed: one write, one sync of the file and one
+// of each directory, at the same time: a file system with a journal commits it
+// once for all of them.
 func writeSynced(dir, name string, data []byte) error {
 	f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {

@@ -40,6 +40,9 @@ type Dir struct {
 	free func(dir string) (uint64, error) // space
 
 	marking sync.Mutex // of spent registrations
+
+	sparing sync.Mutex
+	spares  []*spare
 }
 
 // InUseError says that another process has the state directory open.
@@ -106,6 +109,9 @@ func load(root string, lock *flock.Lock) (*Dir, error) {
 	if err := writePID(lock.File()); err != nil {
 		return nil, err
 	}
+	if err := d.resetSpares(); err != nil {
+		return nil, err
+	}
 	var err error
 	if d.ended, err = openEnded(filepath.Join(root, "ended")); err != nil {
 		return nil, err
@@ -140,7 +146,7 @@ func makeDirs(root string, asRoot bool) error {
 
 // Close gives the directory up.
 func (d *Dir) Close() error {
-	return errors.Join(d.ended.close(), d.lock.Unlock())
+	return errors.Join(d.dropSpares(), d.ended.close(), d.lock.Unlock())
 }
 
 // roomMin is the space that a job's claim, and what it reports, must find.
