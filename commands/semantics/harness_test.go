@@ -43,7 +43,7 @@ type row struct {
 	workflow string // keys of the workflow besides on and jobs
 	job      string // keys of the job besides runs-on and steps
 	steps    string
-	files    string // of the workspace and of actions, see fixture.lay
+	files    string        // of the workspace and of actions, see fixture.lay
 	engine   *dummy.Engine // a container engine to play: it runs over the dummy executor with it only
 	stop     common.StopReason
 	change   func(t *testing.T, f *fixture)
