@@ -2,6 +2,7 @@ package sender
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -148,19 +149,19 @@ func TestAttemptsGetRarerOnceAJobIsOver(t *testing.T) {
 	for name, over := range map[string]bool{"running": false, "over": true} {
 		t.Run(name, func(t *testing.T) {
 			run(t, nil, func(r *rig) {
-				tries := 0
-				r.server.plan(func(string) fault { tries++; return fault{before: true} })
+				var tries atomic.Int64
+				r.server.plan(func(string) fault { tries.Add(1); return fault{before: true} })
 				if over {
 					r.end(success)
 				}
 				r.pass(11 * time.Hour)
-				before := tries
+				before := tries.Load()
 				r.pass(time.Hour)
-				perHour := tries - before
-				if most, least := 90, 45; !over && (perHour > most || perHour < least) {
+				perHour := tries.Load() - before
+				if most, least := int64(90), int64(45); !over && (perHour > most || perHour < least) {
 					t.Errorf("%d attempts in an hour, want one a minute", perHour)
 				}
-				if most, least := 16, 8; over && (perHour > most || perHour < least) { // of rows and of the state
+				if most, least := int64(16), int64(8); over && (perHour > most || perHour < least) { // of rows and of the state
 					t.Errorf("%d attempts in an hour, want one of each in ten minutes", perHour)
 				}
 			})
