@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -24,7 +25,9 @@ func (j *Job) require() error {
 		return j.refuseContainers(asked)
 	}
 	if err := j.engine.Require(asked); err != nil {
-		return fmt.Errorf("job %q: %w", j.def.ID, err)
+		// There may be a line for each thing that is refused.
+		job := fmt.Sprintf("job %q: ", j.def.ID)
+		return errors.New(job + strings.ReplaceAll(err.Error(), "\n", "\n"+job))
 	}
 	j.asked = asked
 	j.knowPlace()

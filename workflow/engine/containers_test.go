@@ -125,6 +125,15 @@ func TestWhatTheExecutorRefusesFailsTheJob(t *testing.T) {
 	}
 }
 
+func TestEverythingThatTheExecutorRefusesIsTold(t *testing.T) {
+	b := newBench(t, inJobWith("services: {db: redis}", "- run: out x"))
+	b.contained().require = errors.Join(errors.New("services.db.image: not allowed"), errors.New("services.db.options: not allowed either"))
+	b.run()
+	b.wantResult(failure)
+	b.wantRow(`##[error]job "a": services.db.image: not allowed`)
+	b.wantRow(`##[error]job "a": services.db.options: not allowed either`)
+}
+
 func TestCredentialsOfImages(t *testing.T) {
 	b := newBench(t, inJobWith("container: {image: x, credentials: {username: me, password: plain-password}}", "- run: out plain-password"))
 	b.contained()

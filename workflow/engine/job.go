@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -143,7 +144,7 @@ func (j *Job) markFailed(why string) {
 	defer j.mu.Unlock()
 	j.result = failure
 	if j.fault == "" {
-		j.fault = j.masker.Mask(why)
+		j.fault = strings.ReplaceAll(j.masker.Mask(why), "\n", "; ")
 	}
 }
 
