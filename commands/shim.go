@@ -34,7 +34,7 @@ func runShim(args []string) error {
 		}
 		return shim.Chown(uid, gid, args[2:]...)
 	}
-	return fmt.Errorf("usage: runner %[1]s, runner %[1]s %[2]s DIRECTORY..., or runner %[1]s %[3]s UID:GID DIRECTORY...", shim.Verb, shim.FlagEmpty, shim.FlagChown)
+	return fmt.Errorf("the arguments are none, or %s and directories, or %s, UID:GID and directories", shim.FlagEmpty, shim.FlagChown)
 }
 
 // owner reads UID:GID.

@@ -130,6 +130,8 @@ func (c *Client) fail(reason error) {
 		call.finish(nil, c.err)
 	}
 	clear(c.calls)
+	clear(c.runs) // these look whether the connection stands
+	clear(c.lates)
 }
 
 // send owns the writing.
@@ -198,11 +200,12 @@ func (c *Client) read(greeted chan<- struct{}) {
 func (c *Client) readAll(greeted chan<- struct{}) error {
 	r := newFrameReader(c.rw)
 	f, err := r.next()
-	if err != nil {
+	var broken *ProtocolError
+	switch {
+	case errors.As(err, &broken) || err == nil && (f.kind != kindHello || f.id != 0):
+		return violation("it does not begin with a greeting: something else is the first process")
+	case err != nil:
 		return err
-	}
-	if f.kind != kindHello || f.id != 0 {
-		return violation("it does not begin with a greeting")
 	}
 	if c.hello, err = decodeHello(f.payload); err != nil {
 		return err

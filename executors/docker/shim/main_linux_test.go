@@ -44,6 +44,7 @@ func serveRole(role string) int {
 	for fd := range 2 {
 		_ = unix.SetNonblock(fd, true)
 	}
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // which would end this process
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	err := Serve(ctx, ServeOptions{In: os.NewFile(0, "in"), Out: os.NewFile(1, "out")})
 	stop()
