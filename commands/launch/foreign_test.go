@@ -145,6 +145,14 @@ func TestALockThatCannotBeLookedAtIsToldOnceAndLookedAtAgain(t *testing.T) {
 		if err := alive.Unlock(); err != nil {
 			t.Fatal(err)
 		}
+		time.Sleep(time.Second)
+		select {
+		case <-adopted[0].Build.Done():
+			t.Error("after 10 minutes of trouble it is still looked at all the time")
+		default:
+		}
+		time.Sleep(lockPatience)
+		<-adopted[0].Build.Done()
 		h.ends(task, coordinator.StatusFailure)
 	})
 }

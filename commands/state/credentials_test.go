@@ -87,6 +87,11 @@ func TestAnUnchangedCredentialIsWrittenOnce(t *testing.T) {
 		return info
 	}
 	before := keep("t0ken")
+	held, err := os.Open(d.named("credentials", first)) // so that no new file can be the same one
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
 	for task := range int64(3) {
 		if err := d.Finish(claim(t, d, task+1)); err != nil {
 			t.Fatal(err)

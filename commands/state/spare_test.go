@@ -74,6 +74,9 @@ func TestWhatIsReadyIsKeptWhenTheTaskIsNotNew(t *testing.T) {
 	if _, err := d.Claim(server, "uuid-1", 1, time.Now()); !errors.Is(err, ErrSeen) {
 		t.Errorf("again: %v", err)
 	}
+	if n := d.spareCount(); n != 1 {
+		t.Errorf("after it %d are ready", n)
+	}
 	claim(t, d, 2)
 	if n := d.spareCount(); n != 0 {
 		t.Errorf("%d are ready", n)

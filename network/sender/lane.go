@@ -53,9 +53,6 @@ func (j *job) succeeded(l *lane, method string) {
 	l.retry.Reset()
 	l.last, l.failing, l.notBefore = now, time.Time{}, time.Time{}
 	l.before, l.refusals = 0, 0
-	if j.failingFor(now) < j.savedFailing {
-		j.save()
-	}
 }
 
 func (j *job) failed(l *lane, method string, err error) {
@@ -88,7 +85,7 @@ func (j *job) expire(l *lane, method string, now time.Time) {
 		j.give(DroppedAge, fmt.Sprintf("%s has failed for %s (spool_max_age)", method, common.Duration(age.Round(time.Minute))))
 		return
 	}
-	if saved := j.savedFailing; age >= saved+time.Minute || age < saved {
+	if age >= j.savedFailing+time.Minute {
 		j.save()
 	}
 }
