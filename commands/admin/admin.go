@@ -7,7 +7,9 @@ import (
 	"html/template"
 	"net"
 	"net/http"
+	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -32,6 +34,15 @@ type Options struct {
 	Version string
 	Started time.Time
 	Log     logrus.FieldLogger
+	// Inherited are what Kept has given to the program before.
+	Inherited []Listening
+}
+
+// Listening is an address that a program passes on to the next one.
+type Listening struct {
+	Key     string   // of the configuration
+	Address string   // that the configuration names
+	File    *os.File // the socket
 }
 
 // Addresses are where to serve. Empty ones are not served.
@@ -50,6 +61,8 @@ type Admin struct {
 	pulse    *cache[supervisor.Pulse]
 	wanted   chan Addresses // the latest, until Run takes it
 	nudge    chan struct{}  // a server has ended by itself
+	keep     atomic.Bool
+	kept     []Listening // by Run, before it ends
 }
 
 // New makes an Admin that serves nothing yet.
@@ -85,7 +98,10 @@ func (a *Admin) Use(addresses Addresses) {
 // taken.
 func (a *Admin) Run(ctx context.Context) {
 	main, debug := &place{a: a, key: "listen_address"}, &place{a: a, key: "debug_address", debugOnly: true}
+	main.inherit(a.options.Inherited)
+	debug.inherit(a.options.Inherited)
 	defer func() {
+		a.kept = append(main.pass(), debug.pass()...)
 		var wg sync.WaitGroup
 		wg.Go(main.stop)
 		wg.Go(debug.stop)
@@ -113,6 +129,13 @@ func (a *Admin) Run(ctx context.Context) {
 	}
 }
 
+// Keep makes Run's end leave the addresses open: who connects then waits for
+// whoever gets Kept.
+func (a *Admin) Keep() { a.keep.Store(true) }
+
+// Kept gives what is still open, after Run has returned.
+func (a *Admin) Kept() []Listening { return a.kept }
+
 // place is an address of the configuration, and the server that is there.
 type place struct {
 	a         *Admin
@@ -125,9 +148,14 @@ type place struct {
 	served  string // the address that server was made for
 	open    bool   // with pprof
 	told    string // the last error
+
+	asked     bool       // something was wanted, or nothing
+	inherited *Listening // until that is settled
 }
 
-func (p *place) want(address string, pprof bool) { p.address, p.pprof = address, pprof }
+func (p *place) want(address string, pprof bool) {
+	p.address, p.pprof, p.asked = address, pprof, true
+}
 
 // settle serves what is wanted, and tells whether it could.
 func (p *place) settle() bool {
@@ -138,6 +166,7 @@ func (p *place) settle() bool {
 		default:
 		}
 	}
+	defer p.dropInherited()
 	if p.address == "" {
 		p.stop()
 		p.told = ""
@@ -175,12 +204,16 @@ func (p *place) listen() (*server, error) {
 		default:
 		}
 	}
-	return listen(p.key, p.address, p.a.limits, p.a.options.Log, func(addr net.Addr) http.Handler {
+	listener, err := p.listener()
+	if err != nil {
+		return nil, err
+	}
+	return serve(p.key, listener, p.a.limits, p.a.options.Log, func(addr net.Addr) http.Handler {
 		if p.debugOnly {
 			return p.a.debugHandler(isLoopback(addr))
 		}
 		return p.a.handler(p.pprof || isLoopback(addr), isLoopback(addr))
-	}, ended)
+	}, ended), nil
 }
 
 // stop ends the server, if there is one.

@@ -35,14 +35,18 @@ type server struct {
 	done     chan struct{} // closed when nothing is served any more
 }
 
-// listen takes an address and serves it; whoever makes the handler learns
-// where. key is the configuration's, for errors. ended is called when the
-// server ends, by itself too.
-func listen(key, address string, l limits, log logrus.FieldLogger, handler func(net.Addr) http.Handler, ended func()) (*server, error) {
+// listen takes an address. key is the configuration's, for errors.
+func listen(key, address string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("%s %q: %w: choose a free address of this machine, or \"\" for none", key, address, err)
 	}
+	return listener, nil
+}
+
+// serve serves an address; whoever makes the handler learns where. ended is
+// called when the server ends, by itself too.
+func serve(key string, listener net.Listener, l limits, log logrus.FieldLogger, handler func(net.Addr) http.Handler, ended func()) *server {
 	s := &server{listener: listener, limits: l, log: log, done: make(chan struct{})}
 	s.http = &http.Server{
 		Handler:           handler(listener.Addr()),
@@ -60,7 +64,7 @@ func listen(key, address string, l limits, log logrus.FieldLogger, handler func(
 			log.WithError(err).Errorf("%s: the server has ended", key)
 		}
 	}()
-	return s, nil
+	return s
 }
 
 // address is where the server listens, with the port that the system chose for
