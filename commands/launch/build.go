@@ -67,7 +67,7 @@ func (l *Launcher) newBuild(runner *common.RunnerConfig, onDisk *state.Claim) *b
 	dirs := l.o.State.Dirs(onDisk.Key())
 	return &build{
 		l: l, runner: runner, claim: onDisk, dirs: dirs, log: l.log(runner.Name, onDisk), source: spool.OpenReader(dirs.Job),
-		done: make(chan struct{}), stops: make(chan struct{}, 1),
+		done: make(chan struct{}), stops: make(chan struct{}, 1), token: l.o.Runtimes[onDisk.Key()],
 	}
 }
 
@@ -248,7 +248,7 @@ func (b *build) deliver() {
 		select {
 		case <-b.handle.Done():
 		default:
-			b.log.Info("What the server does not have yet of the job stays on disk, the next start of the runner sends it")
+			b.handOver()
 			return
 		}
 	}
@@ -257,6 +257,7 @@ func (b *build) deliver() {
 	select {
 	case <-b.done:
 	case <-b.l.leaving:
+		b.handOver()
 		return
 	}
 	if outcome, why := b.handle.Outcome(); outcome == sender.Dropped {

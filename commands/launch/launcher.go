@@ -20,7 +20,9 @@ import (
 	"multirunner/commands/state"
 	"multirunner/commands/supervisor"
 	"multirunner/common"
+	"multirunner/helpers/process"
 	"multirunner/network"
+	"multirunner/network/jobsock"
 	"multirunner/network/sender"
 )
 
@@ -47,6 +49,8 @@ type Options struct {
 	// Dropped is told of every job whose report, or the rest of it, was dropped.
 	// It is called concurrently. May be nil.
 	Dropped func(why sender.DropReason)
+	// Runtimes are what HandOver has given to the program before, by key.
+	Runtimes map[string]jobsock.Runtime
 	// Retire takes an ephemeral registration out of the configuration after its
 	// job. It is called concurrently, and may take its time. May be nil.
 	Retire func(runner *common.RunnerConfig)
@@ -62,6 +66,8 @@ type Launcher struct {
 	leaving chan struct{}  // closed by Close
 	builds  sync.WaitGroup // of the goroutines that look after jobs
 	unkept  atomic.Bool    // a claim failed, and none could be made since
+	memory  atomic.Int64   // reports that are not on disk
+	handing atomic.Bool    // Close is for the program that replaces this one
 	now     func() job.Moment
 
 	instance     string // of the state directory; "" when it could not be learnt
@@ -77,6 +83,8 @@ type Launcher struct {
 	live         map[string]*build // by key, from the claim until the job process has ended
 	kept         map[string]bool   // jobs that lived at the start, by key
 	runners      []*common.RunnerConfig
+	sessions     map[*process.Session]struct{} // of job processes that this process started
+	unfinished   []*build                      // jobs that were not reported whole at HandOver
 }
 
 // New makes a Launcher. Wait for it with Close.
@@ -96,6 +104,7 @@ func New(o Options) *Launcher {
 		capabilities: map[common.RegistrationID][]string{},
 		budgets:      map[string]*network.ReportBudget{},
 		live:         map[string]*build{},
+		sessions:     map[*process.Session]struct{}{},
 		reportRate:   o.Reporting().RequestsPerSecond,
 	}
 }

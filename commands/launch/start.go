@@ -44,9 +44,11 @@ func (l *Launcher) Start(_ context.Context, req supervisor.StartRequest) (superv
 		return nil, fmt.Errorf("job process: %w", err)
 	}
 	b.log.WithField("pid", session.PID()).Info("Job process started")
+	l.noteSession(session)
 	b.l.builds.Go(func() {
 		b.hand(session, spec)
 		if b.follow(session.Done(), session.Kill) {
+			l.forgetSession(session)
 			b.buried(session, req.Task)
 		}
 	})
@@ -224,7 +226,9 @@ func (l *Launcher) failInMemory(req supervisor.StartRequest, c spool.Closing) er
 		Key: fmt.Sprintf("memory-%d", req.Task.GetId()), TaskID: req.Task.GetId(), Client: speaker, Source: memory,
 		Budget: l.budget(req.Runner), Ephemeral: req.Runner.Ephemeral, Failed: l.failed(req.Runner.Name),
 	})
+	l.memory.Add(1)
 	l.builds.Go(func() {
+		defer l.memory.Add(-1)
 		defer memory.Close()
 		defer speaker.end()
 		select {

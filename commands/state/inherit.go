@@ -38,11 +38,16 @@ func Inherit(root string, lock *os.File) (*Dir, error) {
 	if !os.SameFile(inherited, there) {
 		return nil, fmt.Errorf("state directory %s is not the one that the runner before has served: restart the runner to change it", root)
 	}
+	if err := makeDirs(root, os.Geteuid() == 0); err != nil { // this version may have more
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
 	return load(root, flock.FromFile(lock))
 }
 
 // Detach gives up the directory but for its lock, which the file keeps.
-func (d *Dir) Detach() (*os.File, error) { return d.lock.File(), d.ended.close() }
+func (d *Dir) Detach() (*os.File, error) {
+	return d.lock.File(), errors.Join(d.dropSpares(), d.ended.close())
+}
 
 // Foreign lists the files that this program cannot read because of their
 // version, without a change and without the lock: files may come and go
