@@ -142,6 +142,17 @@ func (c *Client) Cancel(ctx context.Context, cancel Cancel) (Job, error) {
 	return present(answer.Job)
 }
 
+// Upgrade makes the runner replace its program by the one on disk. It does not
+// wait: see Status. While the program is replaced the conversation breaks off,
+// and the next Dial reaches the new one.
+func (c *Client) Upgrade(ctx context.Context) (Upgrade, error) {
+	answer, err := c.ask(ctx, message{Command: commandUpgrade})
+	if err != nil {
+		return Upgrade{}, err
+	}
+	return present(answer.Upgrade)
+}
+
 // present gives the part of an answer that must be there.
 func present[T any](part *T) (T, error) {
 	if part == nil {

@@ -71,6 +71,10 @@ func (r *runner) Cancel(_ context.Context, c Cancel) (Job, error) {
 	return Job{Task: c.Task, URL: c.URL}, r.note("cancel %+v", c)
 }
 
+func (r *runner) Upgrade(context.Context) (Upgrade, error) {
+	return Upgrade{Number: 3, Stage: UpgradeChecking}, r.note("upgrade")
+}
+
 func stateDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "ct") // t.TempDir is too long for a socket
@@ -127,7 +131,10 @@ func TestEveryQuestionIsAnswered(t *testing.T) {
 	if err := c.Drain(ctx); err != nil {
 		t.Error(err)
 	}
-	want := []string{"status", "jobs", `pause "a" true`, `pause "" false`, "cancel {Task:5 URL:u Kill:true}", "drain"}
+	if u, err := c.Upgrade(ctx); err != nil || u != (Upgrade{Number: 3, Stage: UpgradeChecking}) {
+		t.Errorf("upgrade %+v, %v", u, err)
+	}
+	want := []string{"status", "jobs", `pause "a" true`, `pause "" false`, "cancel {Task:5 URL:u Kill:true}", "drain", "upgrade"}
 	if diff := cmp.Diff(want, r.asked); diff != "" {
 		t.Error(diff)
 	}

@@ -31,6 +31,9 @@ type Status struct {
 	PID           int            `json:"pid"`
 	Start         uint64         `json:"start"` // of the process, as the system counts
 	Version       string         `json:"version"`
+	Instance      string         `json:"instance"`           // another one after every start and every upgrade
+	Replaced      string         `json:"replaced,omitempty"` // the version that this one has replaced in the same process
+	Upgrade       *Upgrade       `json:"upgrade,omitempty"`  // the last one that was asked of this instance
 	StateDir      string         `json:"state_dir"`
 	Phase         string         `json:"phase"`
 	Stopping      bool           `json:"stopping"`
@@ -40,6 +43,28 @@ type Status struct {
 	Waiting       int            `json:"waiting"` // jobs without a slot
 	Unsent        int            `json:"unsent"`  // ended jobs that their servers do not have all of yet
 	Registrations []Registration `json:"registrations"`
+}
+
+// UpgradeStage is how far an upgrade is.
+type UpgradeStage string
+
+const (
+	UpgradeChecking  UpgradeStage = "checking"  // the program on disk is asked whether it can take over
+	UpgradeWaiting   UpgradeStage = "waiting"   // for what only this program can finish
+	UpgradeReplacing UpgradeStage = "replacing" // the next instance answers soon
+	UpgradeFailed    UpgradeStage = "failed"    // the runner goes on as before
+)
+
+// Upgrade is a replacement of the program of a runner that runs.
+type Upgrade struct {
+	Number   int          `json:"number"` // within the instance
+	Stage    UpgradeStage `json:"stage"`
+	Polls    int          `json:"polls,omitempty"`    // under way
+	Waiting  int          `json:"waiting,omitempty"`  // jobs without a slot
+	Starting int          `json:"starting,omitempty"` // jobs
+	Unkept   int          `json:"unkept,omitempty"`   // reports that could not be kept on disk
+	To       string       `json:"to,omitempty"`       // the version on disk, once it is known
+	Error    string       `json:"error,omitempty"`    // of stage failed
 }
 
 // Registration is a registration as the runner sees it.
@@ -100,6 +125,8 @@ const (
 	commandResume command = "resume"
 	commandDrain  command = "drain"
 	commandCancel command = "cancel"
+
+	commandUpgrade command = "upgrade"
 )
 
 // message is a line in either direction. An answer repeats the id of its
@@ -117,6 +144,7 @@ type message struct {
 	Jobs    []Job    `json:"jobs,omitempty"`
 	Changed *Changed `json:"changed,omitempty"`
 	Job     *Job     `json:"job,omitempty"`
+	Upgrade *Upgrade `json:"upgrade,omitempty"`
 }
 
 func encodeLine(m message) ([]byte, error) {

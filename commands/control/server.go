@@ -41,6 +41,9 @@ type Handler interface {
 	Drain(ctx context.Context) error
 	// Cancel tells a job to end, and does not wait. It gives the job.
 	Cancel(ctx context.Context, c Cancel) (Job, error)
+	// Upgrade begins to replace the program, and does not wait. One that is under
+	// way is given instead.
+	Upgrade(ctx context.Context) (Upgrade, error)
 }
 
 // Server is the runner's end of the socket.
@@ -296,6 +299,9 @@ func (s *Server) ask(ctx context.Context, question message) (answer message, err
 		}
 		job, err := s.handler.Cancel(ctx, *question.Cancel)
 		return message{Job: &job}, err
+	case commandUpgrade:
+		upgrade, err := s.handler.Upgrade(ctx)
+		return message{Upgrade: &upgrade}, err
 	}
 	return message{}, fmt.Errorf("the runner does not know the command %q: it is another version (see runner version)", question.Command)
 }

@@ -19,3 +19,6 @@ func Adopt(fd int, name string) (*os.File, error) {
 
 // Reap has nothing to do here.
 func Reap(context.Context, []Child) []Child { return nil }
+
+// Memory gives an error: nothing is passed on here.
+func Memory([]byte) (*os.File, error) { return nil, ErrUnsupported }
