@@ -201,6 +201,16 @@ func (m *maker) setWorkdir(value string) error {
 	return nil
 }
 
+func (m *maker) setUmask(value string) error {
+	n, err := strconv.ParseUint(value, 8, 32)
+	if err != nil || n > 0o777 {
+		return errors.New("is not an octal mask, write for example 022")
+	}
+	mask := uint32(n)
+	m.out.Host.Umask = &mask
+	return nil
+}
+
 var platformForm = regexp.MustCompile(`^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9.]+)?$`)
 
 func (m *maker) setPlatform(value string) error {

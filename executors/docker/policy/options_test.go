@@ -144,6 +144,7 @@ var optionTests = map[string]struct {
 	"sysctl":                {"net.core.somaxconn=1", func(c *Create) any { return c.Host.Sysctls }, map[string]string{"net.core.somaxconn": "1"}},
 	"tmpfs":                 {"/x:size=64m,mode=1777", func(c *Create) any { return c.Host.Tmpfs }, map[string]string{"/x": "size=64m,mode=1777"}},
 	"ulimit":                {"nofile=1024:2048", func(c *Create) any { return *c.Host.Ulimits[0] }, container.Ulimit{Name: "nofile", Soft: 1024, Hard: 2048}},
+	"umask":                 {"022", func(c *Create) any { return *c.Host.Umask }, uint32(0o22)},
 	"user":                  {"1000:1000", func(c *Create) any { return c.Config.User }, "1000:1000"},
 	"userns":                {"host", func(c *Create) any { return c.Host.UsernsMode }, container.UsernsMode("host")},
 	"uts":                   {"host", func(c *Create) any { return c.Host.UTSMode }, container.UTSMode("host")},

@@ -104,6 +104,8 @@ type Create struct {
 	// Volumes are the names of the job's own volumes among the mounts: they are
 	// to be removed with the job.
 	Volumes []string
+	// Missing are mounts that MountMissing is to add.
+	Missing []Missing
 	// Notes tell what of the workflow has no effect, a row each.
 	Notes []string
 }

@@ -115,6 +115,7 @@ func freeOptions() []option {
 			name, _, _ := strings.Cut(v, "=")
 			return v, name == "rtprio" || name == "nice" // beside the host's own programs
 		}},
+		{name: "umask", apply: (*maker).setUmask},
 		{name: "use-api-socket", boolean: true, never: "gives the engine to the job: an operator writes mount_socket = true in [runners.docker]"},
 		{name: "user", short: "u", apply: func(m *maker, v string) error { return setWord(&m.out.Config.User, v) }},
 		{name: "volume", short: "v", apply: (*maker).volume},

@@ -56,21 +56,28 @@ func (m *maker) volume(text string) error {
 		m.out.Config.Volumes[v.Target] = struct{}{}
 		return nil
 	}
-	source := v.Source
+	look := m.hostPath
 	if v.Named() {
-		source, err = m.named(v.Source)
-	} else {
-		source, err = m.hostPath(v.Source)
+		look = m.named
 	}
+	source, err := look(v.Source)
 	if err != nil {
 		return err
 	}
-	bind := source + ":" + v.Target
-	if len(v.Options) > 0 {
-		bind += ":" + strings.Join(v.Options, ",")
+	v.Source = source
+	if !m.mountLater(Missing{volume: &v}, source) {
+		m.out.Host.Binds = append(m.out.Host.Binds, bindOf(v))
 	}
-	m.out.Host.Binds = append(m.out.Host.Binds, bind)
 	return nil
+}
+
+// bindOf writes a volume as engines read it.
+func bindOf(v common.Volume) string {
+	parts := []string{v.Source, v.Target}
+	if len(v.Options) > 0 {
+		parts = append(parts, strings.Join(v.Options, ","))
+	}
+	return strings.Join(parts, ":")
 }
 
 // isOwnSocket tells whether a workflow mounts the engine's socket where the
@@ -140,6 +147,8 @@ func (m *maker) hostPath(source string) (string, error) {
 	switch {
 	case m.holdsSocket(asked) || err == nil && m.holdsSocket(real):
 		return "", errors.New("holds the container engine's socket, which makes a job root on this machine: an operator allows it by mount_socket = true in [runners.docker]")
+	case errors.Is(err, fs.ErrNotExist) && m.isOwn(asked):
+		return asked, nil // see mountLater
 	case err != nil && permitted && errors.Is(err, fs.ErrNotExist):
 		return "", fmt.Errorf("%s does not exist on this machine", shown(asked))
 	case err != nil && permitted:
@@ -150,10 +159,15 @@ func (m *maker) hostPath(source string) (string, error) {
 		return "", notMounted(source)
 	case m.isHidden(real):
 		return "", errors.New("the runner keeps its own files there, which no workflow may mount")
-	case strings.ContainsRune(filepath.ToSlash(strings.TrimPrefix(real, filepath.VolumeName(real))), ':'):
+	case hasColon(real):
 		return "", errors.New("leads to a path with a colon, which cannot be mounted")
 	}
 	return real, nil
+}
+
+// hasColon tells whether a path would be two parts of a volume.
+func hasColon(p string) bool {
+	return strings.ContainsRune(strings.TrimPrefix(p, filepath.VolumeName(p)), ':')
 }
 
 // notMounted refuses a path of the machine.
@@ -164,15 +178,10 @@ func notMounted(source string) error {
 // permits tells whether a path is the job's own or among allowed_volumes. It
 // is clean.
 func (m *maker) permits(real string) bool {
-	slashed := filepath.ToSlash(real)
-	for _, own := range m.o.Own {
-		if own.Host == "" {
-			continue
-		}
-		if dir, err := m.o.Resolve(own.Host); within(slashed, filepath.ToSlash(own.Host)) || err == nil && within(slashed, filepath.ToSlash(dir)) {
-			return true
-		}
+	if m.isOwn(real) {
+		return true
 	}
+	slashed := filepath.ToSlash(real)
 	for _, pattern := range m.docker.AllowedVolumes {
 		pattern = filepath.ToSlash(pattern)
 		if strings.ContainsRune(pattern, '/') && matches(pattern, slashed) || pattern == "**" {
@@ -208,12 +217,7 @@ func (m *maker) holdsSocket(p string) bool {
 // job's own directories are in one.
 func (m *maker) isHidden(real string) bool {
 	slashed := filepath.ToSlash(real)
-	for _, own := range m.o.Own {
-		if own.Host != "" && within(slashed, m.resolved(own.Host)) {
-			return false
-		}
-	}
-	return slices.ContainsFunc(m.o.Hidden, func(dir string) bool {
+	return !m.isOwn(real) && slices.ContainsFunc(m.o.Hidden, func(dir string) bool {
 		hidden := m.resolved(dir)
 		return within(slashed, hidden) || within(hidden, slashed)
 	})
@@ -276,7 +280,9 @@ func (m *maker) addMount(asked mount.Mount) (err error) {
 	if err != nil {
 		return err
 	}
-	m.out.Host.Mounts = append(m.out.Host.Mounts, asked)
+	if asked.Type != mount.TypeBind || !m.mountLater(Missing{mount: &asked}, asked.Source) {
+		m.out.Host.Mounts = append(m.out.Host.Mounts, asked)
+	}
 	return nil
 }
 
