@@ -124,6 +124,15 @@ type Swept struct {
 	Alive func(job string) bool
 }
 
+// Hosted is an Executor whose commands may run in a container of a machine on
+// which its operator has something to run around the job: hooks.
+type Hosted interface {
+	// Host is the executor of this machine that makes the job's directories; nil
+	// when the job's commands run there anyway. Its Run keeps to the promise of
+	// one goroutine at a time together with this one's.
+	Host() Executor
+}
+
 // Sweeper is an ExecutorProvider whose jobs may leave something outside their
 // processes and directories when they are killed.
 type Sweeper interface {

@@ -40,6 +40,9 @@ func (w *usesWork) runDocker(ctx context.Context, r *stepRun, inputs []model.Pai
 	}
 	r.extra = append(inputVariables(inputs), j.runtimeVariables()...)
 	run.Env = r.containerEnv(own).environ()
+	if r.files.fault() != nil {
+		return failure // which takeFiles tells
+	}
 	r.output.jobPath = j.engine.JobPath
 	stdout, stderr := r.output.stream(), r.output.stream()
 	run.Stdout, run.Stderr = stdout, stderr

@@ -31,6 +31,7 @@ type bench struct {
 	source   *fakeSource // nil for none
 	// containers is what the executor is wrapped in; nil: it has no engine.
 	containers *fakeContainers
+	hosted     *fakeExecutor // the machine beside them; nil: they have none
 	job        *Job
 	result     runnerv1.Result
 }
@@ -103,6 +104,9 @@ func (b *bench) build() *Job {
 		o.Executor = b.containers
 		if b.containers.imports != nil {
 			o.Executor = importing{b.containers}
+		}
+		if b.hosted != nil {
+			o.Executor = hosted{b.containers, b.hosted}
 		}
 	}
 	b.job = New(o)

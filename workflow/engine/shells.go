@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os/exec"
 	"strings"
+
+	"multirunner/common"
 )
 
 // builtin is a shell that workflows may name without a command line.
@@ -101,15 +103,15 @@ func (r *stepRun) findShell(ctx context.Context, key string) (shell, error) {
 // a bash that is named.
 func (r *stepRun) defaultShell(ctx context.Context) (shell, error) {
 	if r.job.machine.windows() {
-		return r.firstShell(ctx, builtins["pwsh"].arguments, "pwsh", "powershell")
+		return firstShell(ctx, r.job.executor, r.searchPath(), builtins["pwsh"].arguments, "pwsh", "powershell")
 	}
-	return r.firstShell(ctx, "-e {0}", "bash", "sh")
+	return firstShell(ctx, r.job.executor, r.searchPath(), "-e {0}", "bash", "sh")
 }
 
 // firstShell is the first of some built-in shells that is there.
-func (r *stepRun) firstShell(ctx context.Context, template string, names ...string) (shell, error) {
+func firstShell(ctx context.Context, e common.Executor, search, template string, names ...string) (shell, error) {
 	for _, name := range names {
-		path, err := r.job.executor.LookPath(ctx, name, r.searchPath())
+		path, err := e.LookPath(ctx, name, search)
 		if err == nil {
 			return shell{name, path, template, builtins[name].extension, builtins[name].fix}, nil
 		}
@@ -117,7 +119,7 @@ func (r *stepRun) firstShell(ctx context.Context, template string, names ...stri
 			return shell{}, fmt.Errorf("shell %s: %w", name, err)
 		}
 	}
-	return shell{}, fmt.Errorf("neither %s is on the PATH of the job (%s): install one of them, or name another shell", strings.Join(names, " nor "), r.searchPath())
+	return shell{}, fmt.Errorf("neither %s is on the PATH of the job (%s): install one of them, or name another shell", strings.Join(names, " nor "), search)
 }
 
 func (r *stepRun) look(ctx context.Context, name string) (string, error) {

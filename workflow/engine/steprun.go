@@ -202,12 +202,15 @@ func (r *stepRun) exec(ctx context.Context, path string, args []string, dir stri
 	if err := r.files.fault(); err != nil {
 		return common.ExitStatus{}, err
 	}
+	return r.execIn(ctx, r.job.executor, &common.Command{Path: path, Args: args, Dir: dir, Env: env})
+}
+
+// execIn runs a command for the step, whose output is the step's.
+func (r *stepRun) execIn(ctx context.Context, e common.Executor, cmd *common.Command) (common.ExitStatus, error) {
 	stdout, stderr := r.output.stream(), r.output.stream()
-	late := r.job.late.stream()
-	status, err := r.job.executor.Run(ctx, &common.Command{
-		Path: path, Args: args, Dir: dir, Env: env,
-		Stdout: stdout, Stderr: stderr, Late: late, Kill: r.job.stop.dead.Done(),
-	})
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	cmd.Late, cmd.Kill = r.job.late.stream(), r.job.stop.dead.Done()
+	status, err := e.Run(ctx, cmd)
 	stdout.flush()
 	stderr.flush()
 	return status, err
