@@ -38,6 +38,7 @@ func main() {
 		commands.CompletionCommand(env),
 		commands.VersionCommand(env),
 		commands.JobCommand(env),
+		commands.UpgradeCheckCommand(env),
 	)
 	os.Exit(commands.ExitCode(env, app.Run(os.Args)))
 }

@@ -24,6 +24,10 @@ url = "https://git.example.org/"
 uuid = "uuid-b"
 token = "secret-token-b"
 labels = ["linux:host"]
+`
+
+// withRegistry gives the last registration of goodConfig a registry of images.
+const withRegistry = goodConfig + `
 [[runners.docker.registries]]
 server = "registry.example.org"
 username = "ci"
@@ -58,7 +62,7 @@ func TestConfigCheckFindsErrors(t *testing.T) {
 func TestConfigShowHasTheDefaultsAndNoSecrets(t *testing.T) {
 	w := newWorld(t)
 	w.getenv["XDG_STATE_HOME"] = "/state"
-	w.must(t, "config", "show", "-c", tomlFile(t, goodConfig))
+	w.must(t, "config", "show", "-c", tomlFile(t, withRegistry))
 	got := w.stdout.String()
 	if strings.Contains(got, "secret-") || strings.Contains(w.stderr.String(), "secret-") {
 		t.Errorf("a secret is shown:\n%s", got)
@@ -90,7 +94,7 @@ func TestConfigShowHidesResolvedTokens(t *testing.T) {
 func TestConfigShowHidesResolvedPasswords(t *testing.T) {
 	w := newWorld(t)
 	w.getenv["PASSWORD_B"] = "secret-password"
-	w.must(t, "config", "show", "-c", tomlFile(t, strings.Replace(goodConfig, `password = "secret-password"`, `password_env = "PASSWORD_B"`, 1)))
+	w.must(t, "config", "show", "-c", tomlFile(t, strings.Replace(withRegistry, `password = "secret-password"`, `password_env = "PASSWORD_B"`, 1)))
 	contains(t, w.stdout.String(), `password_env = "PASSWORD_B"`, `password = ""`)
 	if got := w.stdout.String(); strings.Contains(got, "secret-") {
 		t.Errorf("a secret is shown:\n%s", got)

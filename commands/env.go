@@ -12,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"multirunner/commands/configfile"
+	"multirunner/commands/upgrade"
 	"multirunner/common"
 	"multirunner/helpers/process"
 	"multirunner/network"
@@ -37,6 +38,13 @@ type Env struct {
 	// NewPool makes the connections of a verb. maxIdle is how many requests
 	// there may be at once to one server.
 	NewPool func(maxIdle int) *network.Pool
+	// Args are the program's own, with its name. Without them `run` cannot be
+	// upgraded in place.
+	Args []string
+	// Unsetenv removes a variable from the environment.
+	Unsetenv func(string) error
+	// Signals are being received already, for `run`; nil: they are not.
+	Signals chan os.Signal
 }
 
 // ExecutorOptions are what executors are made with. All may be left out.
@@ -50,7 +58,17 @@ type ExecutorOptions struct {
 
 // SystemEnv is the process's own world.
 func SystemEnv(version VersionInfo, executors func(ExecutorOptions) common.Providers) *Env {
+	// A program that has replaced another one must not be ended by a signal that
+	// the other would have obeyed.
+	var signals chan os.Signal
+	if os.Getenv(upgrade.Variable) != "" {
+		signals = catchSignals()
+	}
 	return &Env{
+		Args:     os.Args,
+		Unsetenv: os.Unsetenv,
+		Signals:  signals,
+
 		Stdin:  os.Stdin,
 		Stdout: os.Stdout,
 		Stderr: os.Stderr,

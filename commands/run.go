@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -17,6 +18,7 @@ import (
 	"multirunner/commands/notify"
 	"multirunner/commands/service"
 	"multirunner/commands/supervisor"
+	"multirunner/commands/upgrade"
 	"multirunner/common"
 	"multirunner/helpers/lograte"
 )
@@ -27,18 +29,23 @@ func RunCommand(env *Env) *cli.Command {
 		Name:  "run",
 		Usage: "serve all registrations of the configuration",
 		Description: `Serves until it is stopped. SIGHUP, or a change of the file, reloads the configuration. SIGQUIT, SIGTERM and
-Ctrl-C let running jobs end first; a second signal cancels them, a third kills them.
+Ctrl-C let running jobs end first; a second signal cancels them, a third kills them. SIGUSR2 goes on as the program
+that is on disk now, with the jobs untouched: see runner service upgrade.
 
 Example:
    $ runner run -c /etc/runner/config.toml --listen-address 127.0.0.1:9252`,
-		Flags: []cli.Flag{
-			configFlag(),
-			&cli.StringFlag{Name: "listen-address", Usage: "serve metrics and health at `ADDRESS` (overrides listen_address)"},
-			stateDirFlag("keep the state in `DIR` (overrides state_dir)"),
-		},
+		Flags: runFlags(),
 		Action: func(c *cli.Context) error {
 			return service.Run(func(s service.Supervision) error { return runAction(env, c, s) })
 		},
+	}
+}
+
+func runFlags() []cli.Flag {
+	return []cli.Flag{
+		configFlag(),
+		&cli.StringFlag{Name: "listen-address", Usage: "serve metrics and health at `ADDRESS` (overrides listen_address)"},
+		stateDirFlag("keep the state in `DIR` (overrides state_dir)"),
 	}
 }
 
@@ -48,62 +55,100 @@ func runAction(env *Env, c *cli.Context, under service.Supervision) error {
 		logged.Stderr = under.Log
 		env = &logged
 	}
-	r := &runVerb{env: env, flags: c, log: logrus.New()}
-	file, config, err := r.load()
+	r, err := newRunVerb(env, c)
 	if err != nil {
 		return err
 	}
+	// Before the configuration is read: what asks for that again is not missed.
+	r.signals = newSignals(under.Requests, env.Signals, func() { r.upgrades.Ask() })
+	defer r.signals.close()
+	r.signals.queue(r.inherited.stops())
+	for {
+		left, err := r.serve()
+		if left == nil {
+			return err
+		}
+		r.replace(left)
+		r.inherited = &inherited{Handover: left, same: true}
+	}
+}
+
+// serve serves until it is told to stop, or to make room for the next program,
+// which gets what it gives.
+func (r *runVerb) serve() (*upgrade.Handover, error) {
+	env, c := r.env, r.flags
+	r.log = logrus.New()
+	file, config, err := r.load()
+	if err != nil {
+		return nil, err
+	}
 	if err := env.ConfigureLog(c, r.log, config); err != nil {
-		return err
+		return nil, err
 	}
 	r.limit = lograte.Install(r.log)
 	r.tell(file)
 	stateDir, err := env.stateDir(c, config)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	registry := metrics.NewRegistry(env.Version.Version, time.Now())
 	pool := env.NewPool(config.Concurrent)
 	defer pool.Close()
 
-	signals := newSignals(under.Requests)
-	defer signals.close()
 	runner, err := assembly.New(assembly.Options{
 		Config: config, StateDir: stateDir,
 		Providers: env.Executors(ExecutorOptions{Log: r.log, Builds: filepath.Join(stateDir, "builds")}), Pool: pool, Version: env.Version.Version,
-		Workspace: common.Workspace{Mode: common.WorkspaceEmpty}, Registerer: registry, Log: r.log, Stop: signals.stop, Drain: signals.drain,
-		Retire: r.retire(file.Path),
+		Workspace: common.Workspace{Mode: common.WorkspaceEmpty}, Registerer: registry, Log: r.log, Stop: r.signals.stop, Drain: r.signals.drain,
+		Retire: r.retire(file.Path), Upgrades: r.upgrades, Inherited: r.inherited.handover(),
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	r.log.WithFields(logrus.Fields{"config": file.Path, "state": stateDir, "version": env.Version.Version}).Info("Runner started")
+	r.log.WithFields(logrus.Fields{"config": file.Path, "state": stateDir, "version": env.Version.Version}).Info(r.inherited.greeting())
 
 	ctx, cancel := context.WithCancel(c.Context)
 	var background sync.WaitGroup
+	r.left.Store(false)
 	r.watched = r.newWatched(registry, runner, stateDir)
 	r.watched.use(config)
 	background.Go(func() { r.watched.run(ctx) })
 	background.Go(func() { r.limit.Run(ctx) })
 	r.reporter = r.newReporter(runner.Supervisor().Pulse)
-	background.Go(func() { r.report(ctx, signals.stopping) })
-	background.Go(func() { r.follow(ctx, file, signals.reload, runner) })
+	background.Go(func() { r.report(ctx, r.signals.stopping) })
+	background.Go(func() { r.follow(ctx, file, r.signals.reload, runner) })
+	background.Go(func() { r.followUpgrades(ctx, runner, stateDir) })
 	err = runner.Run(c.Context)
+	if errors.Is(err, supervisor.ErrLeft) {
+		r.left.Store(true)
+		r.watched.admin.Keep()
+	}
 	cancel()
 	background.Wait()
-	if errors.Is(err, supervisor.ErrKilled) || errors.Is(err, assembly.ErrUnsent) {
-		return fmt.Errorf("stopped at once: %w", err)
-	}
-	if err == nil {
+	switch {
+	case errors.Is(err, supervisor.ErrLeft):
+		left := runner.Left()
+		left.From, left.Listeners = env.Version.Version, r.watched.admin.Kept()
+		return left, nil
+	case errors.Is(err, supervisor.ErrKilled), errors.Is(err, assembly.ErrUnsent):
+		return nil, fmt.Errorf("stopped at once: %w", err)
+	case err == nil:
 		r.log.Info("Runner stopped")
 	}
-	return err
+	return nil, err
 }
 
 // runVerb is what `run` remembers while it serves.
 type runVerb struct {
-	env      *Env
-	flags    *cli.Context
+	env       *Env
+	flags     *cli.Context
+	program   string // on disk; "" when it cannot be replaced
+	signals   *signals
+	upgrades  *upgrade.Tracker
+	inherited *inherited
+	left      atomic.Bool // for the next program
+	refused   int         // upgrades
+
+	// Of the present serve.
 	log      *logrus.Logger
 	limit    *lograte.Limiter
 	watched  *watched

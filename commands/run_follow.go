@@ -80,21 +80,34 @@ type signals struct {
 	broken   chan os.Signal
 	manager  <-chan service.Request
 	drains   chan struct{} // asks of `runner drain`
+	upgrade  func()
 	done     chan struct{}
 	workers  sync.WaitGroup
 }
 
-// newSignals listens to signals, or to a service manager that has other means.
-func newSignals(manager <-chan service.Request) *signals {
+// signalRoom is how many signals may wait: a stop must not be lost among
+// others.
+const signalRoom = 256
+
+// catchSignals begins to receive.
+func catchSignals() chan os.Signal {
+	received := make(chan os.Signal, signalRoom)
+	signal.Notify(received, stopSignals()...)
+	return received
+}
+
+// newSignals listens to signals, those that were caught before included, or to
+// a service manager that has other means. upgrade is called for SIGUSR2.
+func newSignals(manager <-chan service.Request, caught chan os.Signal, upgrade func()) *signals {
 	s := &signals{
-		manager: manager, stopping: make(chan struct{}),
+		manager: manager, stopping: make(chan struct{}), upgrade: upgrade,
 		// Room for every stage of a stop: none is lost while one is worked on.
 		stop: make(chan supervisor.StopRequest, 8), reload: make(chan struct{}, 1),
 		drains: make(chan struct{}, 1),
-		system: make(chan os.Signal, 8), broken: make(chan os.Signal, 1), done: make(chan struct{}),
+		system: caught, broken: make(chan os.Signal, 1), done: make(chan struct{}),
 	}
-	if manager == nil {
-		signal.Notify(s.system, stopSignals()...)
+	if s.system == nil && manager == nil {
+		s.system = catchSignals()
 	}
 	// A log that nobody reads any more is no reason to end: nobody looks at
 	// these, and without them the first line would end the process.
@@ -130,11 +143,19 @@ func (s *signals) handle(sig os.Signal) {
 	switch {
 	case isReload(sig):
 		s.requestReload()
-	case isDrain(sig):
-		s.requestStop(supervisor.StopDrain)
+	case isUpgrade(sig):
+		s.upgrade()
 	default:
-		s.requestStop(supervisor.StopTerminate)
+		s.requestStop(stopOf(sig))
 	}
+}
+
+// stopOf is what a signal that stops asks for.
+func stopOf(sig os.Signal) supervisor.StopRequest {
+	if isDrain(sig) {
+		return supervisor.StopDrain
+	}
+	return supervisor.StopTerminate
 }
 
 func (s *signals) obey(request service.Request) {
@@ -165,6 +186,47 @@ func (s *signals) requestStop(request supervisor.StopRequest) {
 	case <-s.stopping:
 	default:
 		close(s.stopping)
+	}
+}
+
+// leave ends the receiving, for the program that replaces this one, and gives
+// the stops that came and that nobody has obeyed.
+func (s *signals) leave() (stops []supervisor.StopRequest) {
+	close(s.done)
+	s.workers.Wait()
+	leaveSignals(s.system)
+	for {
+		select {
+		case request := <-s.stop:
+			stops = append(stops, request)
+			continue
+		default:
+		}
+		select {
+		case <-s.drains:
+			stops = append(stops, supervisor.StopDrain)
+		case sig := <-s.system:
+			if !isReload(sig) && !isUpgrade(sig) {
+				stops = append(stops, stopOf(sig))
+			}
+		default:
+			return stops
+		}
+	}
+}
+
+// resume goes on after leave.
+func (s *signals) resume(stops []supervisor.StopRequest) {
+	s.done = make(chan struct{})
+	s.system = catchSignals()
+	s.queue(stops)
+	s.workers.Go(s.relay)
+}
+
+// queue asks for stops that came before. Nothing else asks meanwhile.
+func (s *signals) queue(stops []supervisor.StopRequest) {
+	for _, request := range stops {
+		s.requestStop(request)
 	}
 }
 

@@ -33,6 +33,9 @@ func (r *runVerb) report(ctx context.Context, stopping <-chan struct{}) {
 	select {
 	case <-stopping:
 	case <-ctx.Done():
+		if r.left.Load() {
+			return // the next program goes on with the same service
+		}
 	}
 	r.reporter.Stopping("Stopping: jobs that run are waited for.")
 }

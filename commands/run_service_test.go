@@ -28,7 +28,7 @@ func TestPulseLine(t *testing.T) {
 
 func TestRequestsOfTheServiceManager(t *testing.T) {
 	requests := make(chan service.Request)
-	s := newSignals(requests)
+	s := newSignals(requests, nil, nil)
 	defer s.close()
 	within := func(what string, got <-chan struct{}) {
 		t.Helper()

@@ -39,6 +39,8 @@ func (r *runVerb) newWatched(registry *prometheus.Registry, runner *assembly.Run
 		Version:  r.env.Version.Version,
 		Started:  time.Now(),
 		Log:      r.log,
+
+		Inherited: r.inherited.listeners(),
 	})
 	return w
 }

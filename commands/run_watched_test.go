@@ -56,6 +56,7 @@ var families = map[string]family{
 	"permit_wait_seconds":                  {kind: "histogram", labels: []string{"runner"}, buckets: "0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60"},
 	"oldest_wait_seconds":                  {kind: "gauge"},
 	"polls_without_permit_total":           {kind: "counter"},
+	"registrations_without_room":           {kind: "gauge"},
 	"claims_lost_suspected_total":          {kind: "counter"},
 	"tasks_duplicate_total":                {kind: "counter"},
 	"panics_total":                         {kind: "counter"},

@@ -48,6 +48,7 @@ func ServiceCommand(env *Env, host service.Host) *cli.Command {
 			v.simple("start", "start the service, and wait until it is ready", v.start),
 			v.simple("stop", "stop the service: running jobs end first, up to shutdown_timeout", v.stop),
 			v.simple("restart", "stop the service as stop does, and start it", v.restart),
+			v.upgradeCommand(),
 			v.simple("status", "tell whether the service runs: exits with 0, 3 (it does not) or 4 (there is none)", v.status, jsonFlag()),
 		},
 	}

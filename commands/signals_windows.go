@@ -2,6 +2,7 @@ package commands
 
 import (
 	"os"
+	"os/signal"
 	"syscall"
 )
 
@@ -12,6 +13,11 @@ func stopSignals() []os.Signal { return []os.Signal{os.Interrupt, syscall.SIGTER
 func isReload(os.Signal) bool { return false }
 
 func isDrain(os.Signal) bool { return false }
+
+func isUpgrade(os.Signal) bool { return false }
+
+// leaveSignals ends the receiving.
+func leaveSignals(received chan os.Signal) { signal.Stop(received) }
 
 // interruptSignals end `exec`.
 func interruptSignals() []os.Signal { return []os.Signal{os.Interrupt, syscall.SIGTERM} }

@@ -4,9 +4,12 @@ import (
 	"encoding/json"
 
 	"github.com/urfave/cli/v2"
+
+	"multirunner/commands/upgrade"
 )
 
-const versionDescription = `Prints version, revision and platform of this program.
+const versionDescription = `Prints version, revision and platform of this program. With --json also the
+versions of the formats that it writes; it reads those and the ones before.
 
 Example:
    $ runner version --json`
@@ -20,7 +23,10 @@ func VersionCommand(env *Env) *cli.Command {
 		Flags:       []cli.Flag{jsonFlag()},
 		Action: func(c *cli.Context) error {
 			if c.Bool("json") {
-				return env.printJSON(env.Version)
+				return env.printJSON(struct {
+					VersionInfo
+					Formats map[string]int `json:"formats"`
+				}{env.Version, upgrade.Formats()})
 			}
 			env.printf("runner %s\n", env.Version)
 			return nil

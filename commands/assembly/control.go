@@ -16,8 +16,10 @@ import (
 	"multirunner/commands/control"
 	"multirunner/commands/state"
 	"multirunner/commands/supervisor"
+	"multirunner/commands/upgrade"
 	"multirunner/common"
 	"multirunner/helpers/process"
+	"multirunner/helpers/reexec"
 	"multirunner/helpers/suggest"
 	"multirunner/network/jobsock"
 )
@@ -39,22 +41,31 @@ type controller struct {
 	start   uint64 // of the process; 0 when it is not known
 	drain   func()
 	pausing sync.Mutex // the file and the supervisor change together
+
+	upgrades *upgrade.Tracker // nil: it cannot be upgraded
 }
 
-// listen makes the socket. A runner without one works, so an error is told
-// and no more.
-func (r *Runner) listen(o Options) {
+// listen makes the socket, or takes it over. A runner without one works, so an
+// error is told and no more.
+func (r *Runner) listen(o Options, inherited *os.File) {
 	if o.Drain == nil {
 		return
 	}
-	c := &controller{r: r, version: o.Version, pid: os.Getpid(), drain: o.Drain}
+	c := &controller{r: r, version: o.Version, pid: os.Getpid(), drain: o.Drain, upgrades: o.Upgrades}
 	c.start, _ = process.StartTime(c.pid) // without it the number must do
-	server, err := control.Listen(r.state.Root(), c, r.log)
-	if err != nil {
-		r.log.WithError(err).Error("No command can talk to this runner")
-		return
+	r.controller = c
+	var err error
+	if inherited != nil {
+		if r.control, err = control.Inherit(r.state.Root(), inherited, c, r.log); err == nil {
+			return
+		}
+		r.control = nil
+		r.log.WithError(err).Warn("The control socket is made anew")
 	}
-	r.control = server
+	if r.control, err = control.Listen(r.state.Root(), c, r.log); err != nil {
+		r.control = nil
+		r.log.WithError(err).Error("No command can talk to this runner")
+	}
 }
 
 // Status implements control.Handler.
@@ -62,6 +73,9 @@ func (c *controller) Status(ctx context.Context) (control.Status, error) {
 	status := control.Status{
 		PID: c.pid, Start: c.start, Version: c.version, StateDir: c.r.state.Root(),
 		Phase: sendingPhase, Stopping: true, Unsent: c.r.sender.Stats().Jobs, Registrations: []control.Registration{},
+	}
+	if c.upgrades != nil {
+		c.upgrades.Describe(&status)
 	}
 	s, err := c.r.supervisor.Snapshot(ctx)
 	if errors.Is(err, supervisor.ErrNotRunning) {
@@ -149,6 +163,15 @@ func (c *controller) Drain(context.Context) error {
 	c.r.log.Info("Stopping, as `runner drain` asks.")
 	c.drain()
 	return nil
+}
+
+// Upgrade implements control.Handler.
+func (c *controller) Upgrade(context.Context) (control.Upgrade, error) {
+	if c.upgrades == nil || !reexec.Supported {
+		return control.Upgrade{}, upgrade.ErrUnsupported
+	}
+	c.r.log.Info("Upgrading, as `runner service upgrade` asks.")
+	return c.upgrades.Ask(), nil
 }
 
 // Cancel implements control.Handler.

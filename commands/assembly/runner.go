@@ -6,6 +6,8 @@ package assembly
 import (
 	"context"
 	"errors"
+	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,6 +19,7 @@ import (
 	"multirunner/commands/metrics"
 	"multirunner/commands/state"
 	"multirunner/commands/supervisor"
+	"multirunner/commands/upgrade"
 	"multirunner/common"
 	"multirunner/helpers/process"
 	"multirunner/network"
@@ -50,6 +53,11 @@ type Options struct {
 	Drain func()
 	// Retire is as in launch.Options.
 	Retire func(runner *common.RunnerConfig)
+	// Upgrades takes the asks for an upgrade; nil: it cannot be upgraded.
+	Upgrades *upgrade.Tracker
+	// Inherited is what the program before has left; nil without one. Its lock
+	// and control socket are the Runner's from then on, also after an error.
+	Inherited *upgrade.Handover
 }
 
 // Runner is a runner that holds its state directory. Call Run once, or Close.
@@ -59,12 +67,20 @@ type Runner struct {
 	launcher   *launch.Launcher
 	metrics    *supervisor.Metrics
 	supervisor *supervisor.Supervisor
-	control    *control.Server // nil without one
 	reload     chan supervisor.ReloadRequest
 	stop       <-chan supervisor.StopRequest
 	done       chan struct{} // closed when Run returns
 	config     atomic.Pointer[common.Config]
 	log        logrus.FieldLogger
+
+	controller *controller
+	reaper     *reaper
+	left       *upgrade.Handover // after ErrLeft
+
+	talking sync.Mutex
+	control *control.Server // nil without one
+	socket  *os.File        // of control, while nobody listens
+	closed  bool            // nobody will
 }
 
 // New opens the state directory, closes what an earlier runner left, and makes
@@ -78,11 +94,16 @@ func New(o Options) (*Runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := state.Open(o.StateDir)
+	in := o.Inherited
+	if in == nil {
+		in = new(upgrade.Handover)
+	}
+	dir, err := openState(o.StateDir, in)
 	if err != nil {
 		return nil, err
 	}
 	r := &Runner{state: dir, reload: make(chan supervisor.ReloadRequest), stop: o.Stop, done: make(chan struct{}), log: o.Log}
+	r.reaper = startReaper(in.Children)
 	r.config.Store(o.Config)
 	r.metrics = supervisor.NewMetrics(o.Registerer)
 	reports := metrics.NewReports(o.Registerer)
@@ -95,6 +116,7 @@ func New(o Options) (*Runner, error) {
 		Reporting: func() common.ReportingConfig { return r.config.Load().Reporting },
 		Actions:   func() common.ActionsConfig { return r.config.Load().Actions },
 		Workspace: o.Workspace, CallFailed: r.metrics.CallFailed, Dropped: reports.Drop, Retire: o.Retire, Log: o.Log,
+		Runtimes: in.Runtimes,
 	})
 	adopted, err := r.launcher.Recover(o.Config.Runners)
 	if err == nil {
@@ -108,7 +130,7 @@ func New(o Options) (*Runner, error) {
 	if err != nil {
 		return nil, errors.Join(err, r.close(0))
 	}
-	r.listen(o)
+	r.listen(o, in.Control)
 	return r, nil
 }
 
@@ -128,10 +150,13 @@ func (r *Runner) marks() (paused, spent []common.RegistrationID) {
 // Run serves until it is told to stop and its jobs have ended, then sends what
 // is left for up to 30 seconds and gives the state directory up. The error is
 // supervisor.ErrKilled when job processes were killed, and ErrUnsent when the
-// sending was not waited for.
+// sending was not waited for. After Leave it is supervisor.ErrLeft, see Left.
 func (r *Runner) Run(ctx context.Context) error {
 	err := r.supervisor.Run(ctx)
 	close(r.done)
+	if errors.Is(err, supervisor.ErrLeft) {
+		return errors.Join(err, r.handOver())
+	}
 	if errors.Is(err, supervisor.ErrKilled) {
 		return errors.Join(err, r.close(0)) // whoever asks a third time wants it now
 	}
@@ -191,11 +216,8 @@ func (r *Runner) close(patience time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	r.sender.Close(ctx)
-	var err error
-	if r.control != nil {
-		// Before the lock is free: the next runner makes its own.
-		err = r.control.Close()
-	}
+	err := r.hangUp() // before the lock is free: the next runner makes its own
 	r.launcher.Close()
+	r.reaper.stop()
 	return errors.Join(err, r.state.Close())
 }

@@ -172,6 +172,23 @@ func (r *Reporter) Reload(load func()) {
 	load()
 }
 
+// Leave says that the runner reloads, with what it does, and does it. When that
+// succeeds the next program says that the runner is ready.
+func (r *Reporter) Leave(status string, do func() error) error {
+	r.beginReload()
+	r.mu.Lock()
+	if r.phase == running {
+		r.status = status
+		r.tell(r.manager.Status(status))
+	}
+	r.mu.Unlock()
+	err := do()
+	if err != nil {
+		r.endReload()
+	}
+	return err
+}
+
 func (r *Reporter) beginReload() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"time"
 
 	"github.com/kardianos/service"
@@ -138,6 +140,18 @@ func (l *library) Restart(ctx context.Context, name string) error {
 		return err
 	}
 	return l.Start(ctx, name)
+}
+
+// Arguments reads the definition.
+func (l *library) Arguments(name string) ([]string, error) {
+	text, err := os.ReadFile(l.definition(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &NotInstalledError{name}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return plistArguments(text)
 }
 
 // installed gives a service that is there.

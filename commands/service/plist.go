@@ -1,6 +1,8 @@
 package service
 
 import (
+	"encoding/xml"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -65,6 +67,28 @@ func plistText(spec Spec) (string, error) {
 	return strings.NewReplacer(
 		"{name}", spec.Name, "{arguments}", arguments.String(), "{user}", user, "{log}", "/var/log/"+spec.Name+".log",
 	).Replace(plistTemplate), nil
+}
+
+// plistArguments gives the arguments of the program that a launchd job starts.
+func plistArguments(text []byte) ([]string, error) {
+	var job struct {
+		Dict struct {
+			Items []struct {
+				XMLName xml.Name
+				Text    string   `xml:",chardata"`
+				Strings []string `xml:"string"`
+			} `xml:",any"`
+		} `xml:"dict"`
+	}
+	if err := xml.Unmarshal(text, &job); err != nil {
+		return nil, fmt.Errorf("launchd job: %w", err)
+	}
+	for i, item := range job.Dict.Items {
+		if i > 0 && item.XMLName.Local == "array" && job.Dict.Items[i-1].Text == "ProgramArguments" && len(item.Strings) > 0 {
+			return item.Strings[1:], nil
+		}
+	}
+	return nil, errors.New("the launchd job has no ProgramArguments")
 }
 
 func plistEscape(text string) string {

@@ -76,6 +76,8 @@ type Manager interface {
 	Stop(ctx context.Context, name string) error
 	Restart(ctx context.Context, name string) error
 	Status(ctx context.Context, name string) (Status, error)
+	// Arguments are those of the program that the definition starts.
+	Arguments(name string) ([]string, error)
 	// EnvironmentFile is where variables of the service can be set; empty
 	// where there is no such file.
 	EnvironmentFile(name string) string

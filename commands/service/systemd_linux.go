@@ -190,6 +190,18 @@ func (s *Systemd) control(ctx context.Context, action, name string) error {
 	return err
 }
 
+// Arguments reads the unit that was installed.
+func (s *Systemd) Arguments(name string) ([]string, error) {
+	text, err := s.own(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &NotInstalledError{name}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return unitArguments(string(text))
+}
+
 // statusProperties are what Status reads.
 const statusProperties = "LoadState,ActiveState,StateChangeTimestamp,MainPID,StatusText,UnitFileState,NRestarts,Result,FragmentPath,NeedDaemonReload"
 

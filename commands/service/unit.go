@@ -1,6 +1,7 @@
 package service
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"unicode"
@@ -90,6 +91,50 @@ func unitText(spec Spec) (string, error) {
 		"{name}", spec.Name, "{description}", spec.description(), "{mounts}", mounts, "{user}", user,
 		"{environment}", environmentFile(spec.Name), "{command}", command,
 	).Replace(unitTemplate), nil
+}
+
+// unitArguments gives the arguments of the program that one of our units
+// starts.
+func unitArguments(text string) ([]string, error) {
+	for line := range strings.Lines(text) {
+		command, found := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "ExecStart=")
+		if !found {
+			continue
+		}
+		if words := unitWords(command); len(words) > 0 {
+			return words[1:], nil
+		}
+	}
+	return nil, errors.New("the unit has no ExecStart")
+}
+
+// unitWords reads what unitWord wrote.
+func unitWords(line string) (words []string) {
+	var word strings.Builder
+	quoted, begun := false, false
+	end := func() {
+		if begun {
+			words = append(words, strings.NewReplacer("%%", "%", "$$", "$").Replace(word.String()))
+		}
+		word.Reset()
+		begun = false
+	}
+	for i := 0; i < len(line); i++ {
+		switch c := line[i]; {
+		case c == '\\' && i+1 < len(line):
+			i++
+			word.WriteByte(line[i])
+		case c == '"':
+			quoted, begun = !quoted, true
+		case c == ' ' && !quoted:
+			end()
+		default:
+			word.WriteByte(c)
+			begun = true
+		}
+	}
+	end()
+	return words
 }
 
 // environmentFile is for the operator: tokens, proxies.

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"strconv"
 
 	"multirunner/commands/admin"
 	"multirunner/commands/supervisor"
@@ -13,8 +15,8 @@ import (
 	"multirunner/network/jobsock"
 )
 
-// Variable tells a program what the one before has left to it. The program
-// takes it out of its environment.
+// Variable is the number of an open file that tells a program what the one
+// before has left to it. The program takes it out of its environment.
 const Variable = "MULTIRUNNER_HANDOVER"
 
 // Handover is what one program leaves to the next in the same process.
@@ -28,7 +30,8 @@ type Handover struct {
 	Stops     []supervisor.StopRequest   // that came and were not obeyed
 }
 
-// handover is a Handover in the environment: files by their numbers.
+// handover is a Handover that travels: files by their numbers. It holds
+// secrets, and is in memory only.
 type handover struct {
 	V         int                      `json:"v"`
 	From      string                   `json:"from"`
@@ -36,7 +39,7 @@ type handover struct {
 	Control   int                      `json:"control,omitempty"`
 	Listeners []listening              `json:"listeners,omitempty"`
 	Children  []reexec.Child           `json:"children,omitempty"`
-	Runtimes  int                      `json:"runtimes,omitempty"` // what has it to read
+	Runtimes  map[string]runtime       `json:"runtimes,omitempty"`
 	Stops     []supervisor.StopRequest `json:"stops,omitempty"`
 }
 
@@ -56,11 +59,23 @@ type runtime struct {
 // Replace runs a program in place of this one, with what this one leaves to
 // it. It returns only with an error; h can be used on.
 func (h *Handover) Replace(p reexec.Program) error {
-	secrets, err := h.secrets()
+	told, keep := h.travelling()
+	data, err := json.Marshal(told)
 	if err != nil {
 		return err
 	}
-	keep := []*os.File{h.Lock}
+	memory, err := reexec.Memory(data)
+	if err != nil {
+		return err
+	}
+	defer memory.Close()
+	p.Env = append(p.Env, Variable+"="+strconv.Itoa(int(memory.Fd())))
+	return reexec.Replace(p, append(keep, memory))
+}
+
+// travelling gives what is told, and the files that it names.
+func (h *Handover) travelling() (handover, []*os.File) {
+	var keep []*os.File
 	number := func(f *os.File) int {
 		if f == nil {
 			return 0
@@ -69,43 +84,20 @@ func (h *Handover) Replace(p reexec.Program) error {
 		return int(f.Fd())
 	}
 	told := handover{
-		V: handoverVersion, From: h.From, Lock: int(h.Lock.Fd()), Control: number(h.Control), Children: h.Children,
-		Runtimes: number(secrets), Stops: h.Stops,
+		V: handoverVersion, From: h.From, Lock: number(h.Lock), Control: number(h.Control), Children: h.Children,
+		Runtimes: map[string]runtime{}, Stops: h.Stops,
 	}
 	for _, l := range h.Listeners {
 		told.Listeners = append(told.Listeners, listening{Key: l.Key, Address: l.Address, File: number(l.File)})
 	}
-	text, err := json.Marshal(told)
-	if err == nil {
-		p.Env = append(p.Env, Variable+"="+string(text))
-		err = reexec.Replace(p, keep)
-	}
-	if secrets != nil {
-		err = errors.Join(err, secrets.Close())
-	}
-	return err
-}
-
-// secrets gives a file to read the runtimes from that is on no disk; nil when
-// there are none.
-func (h *Handover) secrets() (*os.File, error) {
-	if len(h.Runtimes) == 0 {
-		return nil, nil
-	}
-	travelling := map[string]runtime{}
 	for key, r := range h.Runtimes {
-		travelling[key] = runtime{Token: r.Token.Reveal(), RunID: r.RunID, JobID: r.JobID}
+		told.Runtimes[key] = runtime{Token: r.Token.Reveal(), RunID: r.RunID, JobID: r.JobID}
 	}
-	data, err := json.Marshal(travelling)
-	if err != nil {
-		return nil, err
-	}
-	return reexec.Memory(data)
+	return told, keep
 }
 
 // Inherit reads and removes what the program before has left; nil without one.
-// What it says is in the error can be done without: then the Handover is there
-// as well.
+// With a Handover the error is about what can be done without.
 func Inherit(getenv func(string) string, unsetenv func(string) error) (*Handover, error) {
 	text := getenv(Variable)
 	if text == "" {
@@ -114,14 +106,33 @@ func Inherit(getenv func(string) string, unsetenv func(string) error) (*Handover
 	if err := unsetenv(Variable); err != nil {
 		return nil, err
 	}
-	var told handover
-	if err := json.Unmarshal([]byte(text), &told); err != nil {
-		return nil, fmt.Errorf("%s is set by the program itself, and makes no sense (%w): unset it", Variable, err)
+	told, err := read(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s=%s is set by the program itself, and makes no sense (%w): unset it", Variable, text, err)
 	}
-	if err := common.CheckVersion(Variable, told.V, handoverVersion); err != nil {
-		return nil, err
+	return told.arrived()
+}
+
+func read(number string) (told handover, err error) {
+	fd, err := strconv.Atoi(number)
+	if err != nil {
+		return told, err
 	}
-	h := &Handover{From: told.From, Children: told.Children, Stops: told.Stops}
+	memory, err := reexec.Adopt(fd, "handover")
+	if err != nil {
+		return told, err
+	}
+	defer memory.Close()
+	data, err := io.ReadAll(memory)
+	if err != nil {
+		return told, err
+	}
+	err = common.DecodeVersioned("what the program before has left", data, handoverVersion, &told)
+	return told, err
+}
+
+func (told handover) arrived() (*Handover, error) {
+	h := &Handover{From: told.From, Children: told.Children, Stops: told.Stops, Runtimes: map[string]jobsock.Runtime{}}
 	var all error
 	adopt := func(fd int, name string) *os.File {
 		if fd == 0 {
@@ -132,7 +143,7 @@ func Inherit(getenv func(string) string, unsetenv func(string) error) (*Handover
 		return file
 	}
 	if h.Lock = adopt(told.Lock, "lock"); h.Lock == nil {
-		return nil, fmt.Errorf("%s is set by the program itself, and names no lock (%w): unset it", Variable, all)
+		return nil, errors.Join(errors.New("the program before has left no lock of a state directory"), all)
 	}
 	h.Control = adopt(told.Control, "control socket")
 	for _, l := range told.Listeners {
@@ -140,21 +151,8 @@ func Inherit(getenv func(string) string, unsetenv func(string) error) (*Handover
 			h.Listeners = append(h.Listeners, admin.Listening{Key: l.Key, Address: l.Address, File: file})
 		}
 	}
-	if file := adopt(told.Runtimes, "runtimes"); file != nil {
-		all = errors.Join(all, h.readRuntimes(file))
-	}
-	return h, all
-}
-
-func (h *Handover) readRuntimes(file *os.File) error {
-	defer file.Close()
-	var travelled map[string]runtime
-	if err := json.NewDecoder(file).Decode(&travelled); err != nil {
-		return fmt.Errorf("runtime tokens of jobs: %w", err)
-	}
-	h.Runtimes = map[string]jobsock.Runtime{}
-	for key, r := range travelled {
+	for key, r := range told.Runtimes {
 		h.Runtimes[key] = jobsock.Runtime{Token: common.NewSecret(r.Token), RunID: r.RunID, JobID: r.JobID}
 	}
-	return nil
+	return h, all
 }
