@@ -81,6 +81,12 @@ func troubles() []trouble {
 		}},
 		{name: "SIGTERM", exits: true, hit: func(c *cell) { c.r.signal(syscall.SIGTERM); c.soon(); c.letGo() }},
 		{name: "SIGQUIT", exits: true, hit: func(c *cell) { c.r.signal(syscall.SIGQUIT); c.soon(); c.letGo() }},
+		{name: "SIGUSR2", hit: func(c *cell) {
+			c.r.signal(syscall.SIGUSR2)
+			c.soon()
+			c.letGo()
+			c.r.says(60*time.Second, "Runner goes on in the place of")
+		}},
 		{name: "server down for 5 s", hit: func(c *cell) {
 			c.during(coordinator.Fault{Reset: true})
 		}},

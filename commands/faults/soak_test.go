@@ -57,3 +57,6 @@ func TestSoakManyJobsOverManyRegistrations(t *testing.T) {
 
 // The long count of TestRandomKills.
 func TestSoakRandomKills(t *testing.T) { randomKills(t, 200) }
+
+// The long count of TestUpgradesUnderLoad.
+func TestSoakUpgradesUnderLoad(t *testing.T) { upgradesUnderLoad(t, 50) }
