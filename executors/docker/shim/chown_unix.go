@@ -20,7 +20,7 @@ func Chown(uid, gid int, dirs ...string) error {
 	for _, dir := range dirs {
 		root, err := os.OpenRoot(dir)
 		if err != nil {
-			o.fault(err)
+			o.faults = append(o.faults, err)
 			continue
 		}
 		o.directory(root)

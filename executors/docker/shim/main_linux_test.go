@@ -117,7 +117,8 @@ func newContainer(role string) (*container, error) {
 	defer outW.Close()
 	c := &container{conn: &conn{outR, inW}, exited: make(chan struct{})}
 	c.cmd = exec.Command("/proc/self/exe")
-	c.cmd.Env = append(os.Environ(), roleVariable+"="+role)
+	// Under the race detector a process sleeps for a second as it ends.
+	c.cmd.Env = append(os.Environ(), roleVariable+"="+role, "GORACE=atexit_sleep_ms=0")
 	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = inR, outW, &c.stderr
 	if role == roleFirst {
 		c.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS}
