@@ -60,9 +60,13 @@ func testEnvironment(t *testing.T, h Harness) {
 		return
 	}
 	t.Run("every command carries the tracking id, whatever it is given", func(t *testing.T) {
+		program, err := p.LookPath(t.Context(), "env", "/usr/bin:/bin")
+		if err != nil {
+			t.Fatal(err)
+		}
 		for _, env := range [][]string{nil, {"PATH=/usr/bin:/bin", "RUNNER_TRACKING_ID=0"}} {
 			var out buffer
-			cmd := &common.Command{Path: "/usr/bin/env", Env: env, Stdout: &out}
+			cmd := &common.Command{Path: program, Env: env, Stdout: &out}
 			if _, err := p.Run(t.Context(), cmd); err != nil {
 				t.Fatal(err)
 			}
