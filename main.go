@@ -7,6 +7,7 @@ import (
 	"multirunner/commands"
 	"multirunner/commands/service"
 	"multirunner/common"
+	"multirunner/executors/docker"
 	"multirunner/executors/docker/shim"
 	"multirunner/executors/shell"
 )
@@ -43,8 +44,10 @@ func main() {
 	os.Exit(commands.ExitCode(env, app.Run(os.Args)))
 }
 
-// executors are those of this build.
+// executors are those of this build: on the host, where jobs may have containers
+// beside them, and in containers.
 func executors(o commands.ExecutorOptions) common.Providers {
 	host := shell.NewProvider(o.Log, shell.Options{Builds: o.Builds, Family: o.Family})
-	return common.Providers{host.Name(): host}
+	containers := docker.NewProvider(o.Log, docker.Options{Host: host})
+	return common.Providers{host.Name(): containers.Beside(), containers.Name(): containers}
 }
