@@ -34,13 +34,22 @@ func (e *Executor) PrepareImage(ctx context.Context, image common.ActionImage, l
 		return "", err
 	}
 	built, err := store.Build(ctx, images.BuildRequest{
-		Root: image.Root, Dir: image.Dir, Dockerfile: image.Dockerfile, Labels: map[string]string{labelInstance: e.spec.Instance},
+		Root: image.Root, Dir: image.Dir, Dockerfile: image.Dockerfile, Allowed: e.allowedBase,
 	}, out)
 	if err != nil {
 		return "", err
 	}
 	e.useImage(built.ID)
 	return built.ID, nil
+}
+
+// allowedBase tells whether a Dockerfile may begin with an image.
+func (e *Executor) allowedBase(image string) error {
+	if len(e.spec.Docker.AllowedImages) == 0 {
+		return nil
+	}
+	_, err := e.policy.Image(policy.Action, image)
+	return err
 }
 
 // RunContainer implements common.ContainerExecutor.

@@ -12,6 +12,14 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"multirunner/common"
+	"multirunner/executors/docker/images"
+)
+
+// Images of actions that are older, or more than so many, are removed when no
+// container uses them: what they are made from has changed since.
+const (
+	builtAge  = 14 * 24 * time.Hour
+	builtKeep = 200
 )
 
 // Sweep implements common.Sweeper. Engines that registrations with jobs in
@@ -67,6 +75,11 @@ func (p *Provider) sweepHost(ctx context.Context, host string, s common.Swept) e
 	}
 	if err != nil {
 		return fmt.Errorf("remove what jobs left in the container engine at %s: %w", host, err)
+	}
+	// Others on the machine may use the same images: they build them again.
+	store := images.New(images.Options{Engine: e.Client, Log: p.log})
+	if _, err := store.Prune(ctx, images.PruneLimits{Age: builtAge, Keep: builtKeep}); err != nil {
+		return fmt.Errorf("remove old images of actions from the container engine at %s: %w", host, err)
 	}
 	return nil
 }

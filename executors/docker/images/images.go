@@ -130,13 +130,17 @@ type BuildRequest struct {
 	Dockerfile string // below Dir, slash-separated; "" is "Dockerfile"
 	Platform   string // "os/arch[/variant]"; "" is the Store's
 	Labels     map[string]string
+	// Allowed says of each image that the Dockerfile begins with why it may not
+	// be used; nil allows all. A name made of an argument that only the builder
+	// knows is given as it is written.
+	Allowed func(image string) error
 }
 
 // PruneLimits say which images of actions go. Both may be given; zero values
 // keep everything.
 type PruneLimits struct {
-	Unused time.Duration // those not asked for in this time
-	Keep   int           // all but so many, the last used ones
+	Age  time.Duration // those that were built longer ago
+	Keep int           // all but so many, the last built ones
 }
 
 // Pruned is what Prune did.
