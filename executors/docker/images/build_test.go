@@ -2,6 +2,7 @@ package images
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -50,8 +51,9 @@ func forget(t *testing.T, engine *client.Client, image *Image) {
 func TestTheSameContentIsBuiltOnce(t *testing.T) {
 	builders(t, func(t *testing.T, engine *client.Client, s *Store) {
 		base := dockertest.Image(t, engine, dockertest.Busybox)
+		once := fmt.Sprint(time.Now().UnixNano()) // builders remember what they have run
 		files := map[string]string{
-			"Dockerfile": "ARG BASE=" + base + "\nFROM $BASE AS one\nRUN echo built by " + t.Name() + " && cat /motd || true\n" +
+			"Dockerfile": "ARG BASE=" + base + "\nFROM $BASE AS one\nRUN echo built by " + once + "\n" +
 				"FROM one\nCOPY . /action\nRUN ls /action\nENTRYPOINT [\"/bin/sh\"]\n",
 			"main.sh": "echo hello", "secret.txt": "x", "keep/a": "a", "drop/b": "b",
 			".dockerignore": "secret.txt\ndrop\n",
@@ -90,7 +92,7 @@ func TestTheSameContentIsBuiltOnce(t *testing.T) {
 func TestManyThatWantTheSameContentShareABuild(t *testing.T) {
 	engine := dockertest.Engine(t)
 	base := dockertest.Image(t, engine, dockertest.Busybox)
-	dir := action(t, map[string]string{"Dockerfile": "FROM " + base + "\nRUN echo shared " + t.Name() + "; sleep 1\n"})
+	dir := action(t, map[string]string{"Dockerfile": "FROM " + base + "\nRUN echo shared " + fmt.Sprint(time.Now().UnixNano()) + "; sleep 1\n"})
 	locks := t.TempDir()
 	var jobs sync.WaitGroup
 	var mu sync.Mutex
@@ -126,7 +128,7 @@ func TestABuildThatFailsSaysWhere(t *testing.T) {
 		base := dockertest.Image(t, engine, dockertest.Busybox)
 		var log lines
 		_, err := s.Build(t.Context(), BuildRequest{Dir: action(t, map[string]string{
-			"Dockerfile": "FROM " + base + "\nRUN echo oops " + t.Name() + "; exit 7\n",
+			"Dockerfile": "FROM " + base + "\nRUN echo oops " + fmt.Sprint(time.Now().UnixNano()) + "; exit 7\n",
 		})}, &log)
 		if err == nil || !strings.Contains(err.Error(), "building Dockerfile") || !strings.Contains(err.Error(), "7") || !strings.Contains(log.String(), "oops") {
 			t.Errorf("%v\n%s", err, log.String())
