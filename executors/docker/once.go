@@ -60,8 +60,9 @@ func (e *Executor) once(ctx context.Context, c created, stdout, stderr io.Writer
 	life, over := context.WithCancel(context.WithoutCancel(ctx))
 	defer over()
 	end := e.engine.ContainerWait(life, id, client.ContainerWaitOptions{Condition: container.WaitConditionNextExit})
-	if err := e.engine.start(ctx, id); err != nil {
-		return e.interrupted(ctx, err)
+	// What runs may be told before the engine's answer: a start is not given up.
+	if err := e.engine.start(life, id); err != nil {
+		return common.ExitStatus{}, err
 	}
 	status, err = e.engine.follow(ctx, id, end, escalation{
 		graceful: e.spec.Shell.GracefulKillTimeout.Std(), force: e.spec.Shell.ForceKillTimeout.Std(), hurry: kill,
