@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"multirunner/commands/internal/realrun"
 	"multirunner/network/coordinator"
 )
 
@@ -385,19 +386,7 @@ func TestAJobLivesOnWhenItsSupervisorIsKilled(t *testing.T) {
 }
 
 // jobProcesses gives the pids of the job processes of a state directory.
-func jobProcesses(dir string) []int {
-	var pids []int
-	files, _ := filepath.Glob(filepath.Join(dir, "state", "jobs", "*", "job.json"))
-	for _, file := range files {
-		data, _ := os.ReadFile(file)
-		var pid int
-		if _, rest, ok := strings.Cut(string(data), `"pid":`); ok {
-			fmt.Sscanf(rest, "%d", &pid)
-			pids = append(pids, pid)
-		}
-	}
-	return pids
-}
+func jobProcesses(dir string) []int { return realrun.JobProcesses(filepath.Join(dir, "state")) }
 
 func TestAServerThatHangsDoesNotDelayTheOther(t *testing.T) {
 	for _, concurrent := range []int{1, 2} {

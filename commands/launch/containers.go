@@ -13,6 +13,9 @@ const (
 	// sweepEvery is how often it is looked for what dead jobs left in container
 	// engines: an engine may have been away when they died.
 	sweepEvery = 5 * time.Minute
+	// sweepAgain is when it is looked once more after a job died: what it had
+	// asked its engine for last may be made after the first look.
+	sweepAgain = 15 * time.Second
 	// sweepLimit bounds one look. After it, the next one goes on.
 	sweepLimit = 30 * time.Second
 )
@@ -52,16 +55,31 @@ func (l *Launcher) sweepAtStart(runners []*common.RunnerConfig, leftovers []stat
 	if err := l.sweepContainers(runners, func(job string) bool { return kept[job] }); err != nil {
 		l.o.Log.WithError(err).Warn("Containers of dead jobs may be left; it is tried again")
 	}
+	l.sweepSoon()
+}
+
+// sweepSoon makes sweepOften look once more before long.
+func (l *Launcher) sweepSoon() {
+	select {
+	case l.died <- struct{}{}:
+	default:
+	}
 }
 
 // sweepOften looks again and again until the launcher leaves.
 func (l *Launcher) sweepOften() {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
+	var again <-chan time.Time
 	for {
 		select {
 		case <-l.leaving:
 			return
+		case <-l.died:
+			again = time.After(sweepAgain)
+			continue
+		case <-again:
+			again = nil
 		case <-tick.C:
 		}
 		l.mu.Lock()
@@ -91,4 +109,5 @@ func (b *build) sweepContainers() {
 	if err != nil {
 		b.log.WithError(err).Error("Containers of the job may be left; it is tried again")
 	}
+	b.l.sweepSoon()
 }

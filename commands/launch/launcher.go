@@ -64,6 +64,7 @@ type Launcher struct {
 	o Options
 
 	leaving chan struct{}  // closed by Close
+	died    chan struct{}  // a job did, whose engine is to be looked at again
 	builds  sync.WaitGroup // of the goroutines that look after jobs
 	unkept  atomic.Bool    // a claim failed, and none could be made since
 	memory  atomic.Int64   // reports that are not on disk
@@ -98,6 +99,7 @@ func New(o Options) *Launcher {
 		instanceMade: made,
 		o:            o,
 		leaving:      make(chan struct{}),
+		died:         make(chan struct{}, 1),
 		now:          job.Now,
 		dialled:      map[common.RegistrationID]*common.RunnerConfig{},
 		speakers:     map[*speaker]struct{}{},

@@ -140,6 +140,21 @@ func (r *Runner) Leftovers() []string {
 	return left
 }
 
+// JobProcesses gives the pids of the job processes of a state directory.
+func JobProcesses(stateDir string) []int {
+	var pids []int
+	files, _ := filepath.Glob(filepath.Join(stateDir, "jobs", "*", "job.json"))
+	for _, file := range files {
+		data, _ := os.ReadFile(file)
+		var pid int
+		if _, rest, ok := strings.Cut(string(data), `"pid":`); ok {
+			fmt.Sscanf(rest, "%d", &pid)
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
 // Eventually waits until a condition holds.
 func Eventually(t *testing.T, within time.Duration, what string, holds func() bool) {
 	t.Helper()
