@@ -167,3 +167,14 @@ func TestAJobMayNotReplaceTheDirectoriesOfItsActions(t *testing.T) {
 		}
 	}
 }
+
+func TestADockerActionIsInTheNetworkThatTheOperatorNames(t *testing.T) {
+	w := newWorld(t)
+	e := w.beside(func(s *common.JobSpec) { s.Docker.NetworkMode = "none" })
+	var out lines
+	status, err := e.RunContainer(t.Context(), &common.ContainerRun{Image: dockertest.Image(t, w.engine, dockertest.Busybox), Entrypoint: "sh",
+		Args: []string{"-c", "ls /sys/class/net"}, Stdout: &out, Stderr: &out})
+	if err != nil || !status.Success() || out.String() != "lo\n" {
+		t.Errorf("%+v, %v, %q", status, err, out.String())
+	}
+}

@@ -51,6 +51,9 @@ func (e *Executor) connect(create *policy.Create, alias string) *network.Network
 	e.mu.Lock()
 	name := e.network
 	e.mu.Unlock()
+	if name == "" {
+		name = e.spec.Docker.NetworkMode // a docker action of a job without containers
+	}
 	if create.Host.NetworkMode != "" {
 		name = string(create.Host.NetworkMode)
 	}
