@@ -128,5 +128,8 @@ func (t *tree) file(name string) error {
 		return err
 	}
 	_, err = io.Copy(out, in)
+	if err == nil {
+		err = out.Chmod(0o644 | info.Mode().Perm()&0o111) // the umask may have taken bits
+	}
 	return errors.Join(err, out.Close())
 }
