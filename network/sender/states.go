@@ -201,7 +201,8 @@ func (j *job) sendState(ctx context.Context, r report) {
 	if r.final {
 		j.finalSent = true
 	}
-	if r.final || len(r.outputs) > 0 {
+	// A success makes the age that is stored too long, as well.
+	if r.final || len(r.outputs) > 0 || j.failingFor(time.Now()) < j.savedFailing {
 		j.save()
 	}
 	if r.final && j.doomed != "" {
