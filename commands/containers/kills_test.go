@@ -40,11 +40,9 @@ func stages() []stage {
 	logged := func(text string) func(w *world, task int64) bool {
 		return func(w *world, task int64) bool { return strings.Contains(w.g.Text(task), text) }
 	}
-	const slow = "entrypoint: sleep 1000\noptions: --health-cmd 'test -e /ready' --health-interval 1s --health-retries 1000"
 	return []stage{
 		{"making its network", "entrypoint: sleep 1000", "echo fine", func(w *world, _ int64) bool { return has(w, "network", 1) }},
 		{"making its containers", "entrypoint: sleep 1000", "echo fine", func(w *world, _ int64) bool { return has(w, "container", 1) }},
-		{"waiting for a service", slow, "echo fine", logged("to be healthy")},
 		{"running a step", "entrypoint: sleep 1000", "echo started; until [ -e /tmp/go ]; do sleep 0.1; done; echo fine", logged("started\n")},
 		{"cleaning up", "entrypoint: sleep 1000", "echo fine", logged("in the hook\n")},
 	}
@@ -111,10 +109,7 @@ func killAt(t *testing.T, s stage, victim string) {
 func (w *world) letGo(s stage, before []string) {
 	w.t.Helper()
 	write(w.t, w.dir, map[string]string{"hook-go": ""})
-	switch s.name {
-	case "waiting for a service":
-		w.touch("one", "/ready")
-	case "running a step":
+	if s.name == "running a step" {
 		if now := w.left(); !slices.Equal(before, now) {
 			w.t.Errorf("there were %v, now %v", before, now)
 		}

@@ -25,8 +25,8 @@ func manyWorkflows(t *testing.T, rounds int) {
 	const slots = 8
 	w := newWorld(t)
 	realrun.WriteConfig(t, w.dir, slots, "", w.registration("a", ""), w.registration("b", ""))
-	temporary := tempFiles(t)
-	r := w.start()
+	temporary := t.TempDir()
+	r := realrun.Run(t, binary, w.dir, "TMPDIR="+temporary)
 	for round := range rounds {
 		var jobs sync.WaitGroup
 		for i := range slots {
@@ -55,9 +55,7 @@ func manyWorkflows(t *testing.T, rounds int) {
 	if code := r.WaitExit(60 * time.Second); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
-	if left := newFiles(temporary, tempFiles(t)); len(left) > 0 {
-		t.Errorf("temporary files are left: %v", left)
-	}
+	nothingIn(t, temporary)
 }
 
 // goroutines counts the threads of a runner's processes, which those that never
@@ -86,40 +84,23 @@ func manyExecs(t *testing.T, rounds int) {
 			t.Fatalf("git: %v\n%s", err, out)
 		}
 	}
-	temporary := tempFiles(t)
+	temporary := t.TempDir()
 	for round := range rounds {
 		cmd := exec.Command(binary, "exec", "-C", project, "--label", "box:docker://"+w.box, "--label", "linux:host")
+		cmd.Env = append(os.Environ(), "TMPDIR="+temporary)
 		out, err := cmd.CombinedOutput()
 		if err != nil || strings.Count(string(out), "Job result: success") != 2 {
 			t.Fatalf("round %d: %v\n%s", round, err, out)
 		}
 	}
-	if left := newFiles(temporary, tempFiles(t)); len(left) > 0 {
-		t.Errorf("temporary files are left: %v", left)
-	}
+	nothingIn(t, temporary)
 }
 
-// tempFiles are the names in the directory for temporary files.
-func tempFiles(t *testing.T) map[string]bool {
+// nothingIn looks for temporary files that are left.
+func nothingIn(t *testing.T, dir string) {
 	t.Helper()
-	entries, err := os.ReadDir(os.TempDir())
-	if err != nil {
-		t.Fatal(err)
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) > 0 {
+		t.Errorf("temporary files are left: %v, %v", left, err)
 	}
-	names := map[string]bool{}
-	for _, e := range entries {
-		names[e.Name()] = true
-	}
-	return names
-}
-
-// newFiles are those that the runner may have made: other tests make their own.
-func newFiles(before, after map[string]bool) []string {
-	var left []string
-	for name := range after {
-		if !before[name] && !strings.HasPrefix(name, "Test") && !strings.HasPrefix(name, "go-build") && !strings.HasPrefix(name, "multirunner-test") {
-			left = append(left, name)
-		}
-	}
-	return left
 }

@@ -328,7 +328,7 @@ func TestTheRunnersOwnEnvironmentDoesNotReachJobs(t *testing.T) {
 		t.Errorf("status %v", status)
 	}
 	text := g.text(task)
-	for _, marker := range []string{"marker-value-1", "marker-value-2", "marker-home"} {
+	for _, marker := range []string{"marker-value-1", "marker-value-2", "home is /marker-home"} {
 		if strings.Contains(text, marker) {
 			t.Errorf("%s reached the job:\n%s", marker, text)
 		}
