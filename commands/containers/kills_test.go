@@ -40,11 +40,13 @@ func stages() []stage {
 	logged := func(text string) func(w *world, task int64) bool {
 		return func(w *world, task int64) bool { return strings.Contains(w.g.Text(task), text) }
 	}
+	const lasting = `cmd: [sleep, "1000"]` // servers hand on cmd, not entrypoint
 	return []stage{
-		{"making its network", "entrypoint: sleep 1000", "echo fine", func(w *world, _ int64) bool { return has(w, "network", 1) }},
-		{"making its containers", "entrypoint: sleep 1000", "echo fine", func(w *world, _ int64) bool { return has(w, "container", 1) }},
-		{"running a step", "entrypoint: sleep 1000", "echo started; until [ -e /tmp/go ]; do sleep 0.1; done; echo fine", logged("started\n")},
-		{"cleaning up", "entrypoint: sleep 1000", "echo fine", logged("in the hook\n")},
+		{"making its network", lasting, "echo fine", func(w *world, _ int64) bool { return has(w, "network", 1) }},
+		{"making its containers", lasting, "echo fine", func(w *world, _ int64) bool { return has(w, "container", 1) }},
+		{"waiting for a service", lasting + "\noptions: --health-cmd 'test -e /ready' --health-interval 1s --health-retries 1000", "echo fine", logged("to be healthy")},
+		{"running a step", lasting, "echo started; until [ -e /tmp/go ]; do sleep 0.1; done; echo fine", logged("started\n")},
+		{"cleaning up", lasting, "echo fine", logged("in the hook\n")},
 	}
 }
 
@@ -109,7 +111,10 @@ func killAt(t *testing.T, s stage, victim string) {
 func (w *world) letGo(s stage, before []string) {
 	w.t.Helper()
 	write(w.t, w.dir, map[string]string{"hook-go": ""})
-	if s.name == "running a step" {
+	switch s.name {
+	case "waiting for a service":
+		w.touch("one", "/ready")
+	case "running a step":
 		if now := w.left(); !slices.Equal(before, now) {
 			w.t.Errorf("there were %v, now %v", before, now)
 		}
