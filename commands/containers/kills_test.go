@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,8 +14,6 @@ import (
 	"multirunner/commands/internal/realrun"
 	"multirunner/network/coordinator"
 )
-
-func itoa(n int) string { return strconv.Itoa(n) }
 
 // stage is a point of a job's life at which something is killed.
 type stage struct {

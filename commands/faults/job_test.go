@@ -333,7 +333,7 @@ func TestTheRunnersOwnEnvironmentDoesNotReachJobs(t *testing.T) {
 			t.Errorf("%s reached the job:\n%s", marker, text)
 		}
 	}
-	if !strings.Contains(text, "RUNNER_TRACKING_ID=") {
+	if !strings.Contains(text, "\nPATH=") {
 		t.Errorf("the environment of the job process was not read:\n%s", text)
 	}
 	r.clean()

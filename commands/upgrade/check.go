@@ -1,7 +1,6 @@
 package upgrade
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"multirunner/common"
+	"multirunner/helpers/bounded"
 	"multirunner/helpers/sigmask"
 )
 
@@ -123,7 +123,7 @@ func ask(ctx context.Context, p Program) (Answer, error) {
 	cmd := exec.CommandContext(ctx, p.Path, checkArgs(p.Args)...)
 	cmd.Env = p.Env
 	cmd.WaitDelay = time.Second
-	stdout, stderr := &limited{max: maxAnswer}, &limited{max: maxComplaint}
+	stdout, stderr := &bounded.Buffer{Most: maxAnswer}, &bounded.Buffer{Most: maxComplaint}
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	if err := sigmask.Clear(cmd.Start); err != nil {
 		return Answer{}, cannotRun(p.Path, err)
@@ -134,10 +134,10 @@ func ask(ctx context.Context, p Program) (Answer, error) {
 	}
 	if err != nil {
 		return Answer{}, fmt.Errorf("the program on disk does not work: %s was asked whether it can take over: %w%s: "+
-			"is it a runner, of this version or a later one?", p.Path, err, stderr.lastLine())
+			"is it a runner, of this version or a later one?", p.Path, err, lastLine(stderr))
 	}
 	var answer Answer
-	if err := json.Unmarshal(stdout.buf.Bytes(), &answer); err != nil || answer.V == 0 {
+	if err := json.Unmarshal(stdout.Bytes(), &answer); err != nil || answer.V == 0 {
 		return Answer{}, fmt.Errorf("%s is no runner: asked whether it can take over it says something else", p.Path)
 	}
 	return answer, nil
@@ -172,20 +172,9 @@ func cannotRun(path string, err error) error {
 	return fmt.Errorf("the program on disk cannot be started: %s: %w: %s", path, err, hint)
 }
 
-// limited keeps the first bytes of what a program writes.
-type limited struct {
-	buf bytes.Buffer
-	max int
-}
-
-func (l *limited) Write(p []byte) (int, error) {
-	l.buf.Write(p[:min(len(p), l.max-l.buf.Len())])
-	return len(p), nil
-}
-
 // lastLine is the last thing that was said, for a message.
-func (l *limited) lastLine() string {
-	lines := strings.Split(strings.TrimSpace(strings.ToValidUTF8(l.buf.String(), "?")), "\n")
+func lastLine(said *bounded.Buffer) string {
+	lines := strings.Split(strings.TrimSpace(strings.ToValidUTF8(said.String(), "?")), "\n")
 	line := strings.TrimSpace(lines[len(lines)-1])
 	if line == "" {
 		return ""

@@ -2,13 +2,11 @@ package docker
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -16,6 +14,7 @@ import (
 	"github.com/docker/go-units"
 
 	"multirunner/common"
+	"multirunner/helpers/bounded"
 	"multirunner/helpers/process"
 )
 
@@ -161,7 +160,7 @@ func (s *scripts) ask(ctx context.Context, path string) error {
 // ctx. It gives the first line of its output.
 func runScript(ctx context.Context, path string, env []string) (string, process.Status, error) {
 	family := process.NewFamily()
-	out := &limited{most: scriptOutput}
+	out := &bounded.Buffer{Most: scriptOutput}
 	command, err := family.Start(process.Options{Path: path, Env: env, Stdout: out, Stderr: out})
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -171,18 +170,7 @@ func runScript(ctx context.Context, path string, env []string) (string, process.
 	}
 	status := command.Wait(ctx, process.Escalation{AtOnce: func(error) bool { return true }})
 	err = family.Close(context.WithoutCancel(ctx))
-	lines := bufio.NewScanner(bytes.NewReader(slices.Clone(out.data)))
+	lines := bufio.NewScanner(strings.NewReader(out.String()))
 	lines.Scan()
 	return strings.ToValidUTF8(strings.TrimSpace(lines.Text()), "?"), status, err
-}
-
-// limited keeps the beginning of what is written.
-type limited struct {
-	most int
-	data []byte
-}
-
-func (l *limited) Write(p []byte) (int, error) {
-	l.data = append(l.data, p[:min(len(p), l.most-len(l.data))]...)
-	return len(p), nil
 }

@@ -3,7 +3,6 @@ package docker
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -188,9 +187,4 @@ func memoryOf(host *container.HostConfig) string {
 		return ""
 	}
 	return fmt.Sprintf(" (its limit is %d MiB)", host.Memory>>20)
-}
-
-// isGone tells whether an error says that what was to be removed is not there.
-func isGone(err error) bool {
-	return err == nil || errdefs.IsNotFound(err) || errors.Is(err, context.Canceled)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
@@ -41,7 +42,7 @@ func (e *Executor) once(ctx context.Context, c created, stdout, stderr io.Writer
 	defer func() {
 		limited, cancel := untilCleaned(ctx, removeLimit)
 		defer cancel()
-		if removeErr := e.engine.removeContainer(limited, id); !isGone(removeErr) {
+		if removeErr := e.engine.removeContainer(limited, id); removeErr != nil && !errdefs.IsNotFound(removeErr) {
 			e.log.WithError(removeErr).Warn("A container is left until the job is over")
 		}
 	}()

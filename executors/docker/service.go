@@ -18,6 +18,7 @@ import (
 	"multirunner/executors/docker/images"
 	"multirunner/executors/docker/policy"
 	"multirunner/helpers/ansi"
+	"multirunner/helpers/bounded"
 )
 
 const (
@@ -180,14 +181,13 @@ func (e *Executor) showLog(ctx context.Context, s *service, out *rows) {
 		return
 	}
 	defer logs.Close()
-	var text limited
-	text.most = serviceBytes
+	text := bounded.Buffer{Most: serviceBytes}
 	if s.create.Config.Tty {
 		_, err = io.Copy(&text, logs)
 	} else {
 		_, err = stdcopy.StdCopy(&text, &text, logs)
 	}
-	for line := range strings.Lines(string(text.data)) {
+	for line := range strings.Lines(text.String()) {
 		out.say("%s: %s", s.id, strings.ToValidUTF8(ansi.Strip(strings.TrimRight(line, "\r\n")), "?"))
 	}
 	if err != nil {

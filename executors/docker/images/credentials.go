@@ -1,7 +1,6 @@
 package images
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +17,7 @@ import (
 	"github.com/moby/moby/api/pkg/authconfig"
 	"github.com/moby/moby/api/types/registry"
 
+	"multirunner/helpers/bounded"
 	"multirunner/helpers/process"
 )
 
@@ -198,7 +198,7 @@ func (p *helperProgram) run() ([]byte, error) {
 		return nil, err
 	}
 	family := process.NewFamily()
-	out := limited{left: helperOutput}
+	out := bounded.Buffer{Most: helperOutput}
 	command, err := family.Start(process.Options{Path: path, Args: p.args, Env: os.Environ(), Stdin: stdin, Stdout: &out})
 	if err != nil {
 		return nil, err
@@ -211,25 +211,10 @@ func (p *helperProgram) run() ([]byte, error) {
 	case status.Code != 0:
 		// What it prints then is one of the library's known messages, or of no use.
 		return out.Bytes(), fmt.Errorf("exit status %d", status.Code)
-	case out.left < 0:
+	case out.Over():
 		return nil, errors.New("its answer is too long")
 	}
 	return out.Bytes(), closeErr
-}
-
-// limited keeps the first bytes that are written to it; left is negative when
-// there were more.
-type limited struct {
-	bytes.Buffer
-	left int
-}
-
-func (l *limited) Write(p []byte) (int, error) {
-	if l.left >= 0 {
-		l.Buffer.Write(p[:min(len(p), l.left)])
-		l.left -= len(p)
-	}
-	return len(p), nil
 }
 
 // header encodes credentials as the engine takes them; none are "".

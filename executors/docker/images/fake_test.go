@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"multirunner/common"
+	"multirunner/executors/docker/dockertest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -94,19 +95,4 @@ func store(t *testing.T, f *fakeEngine, policy ...string) *Store {
 }
 
 // lines is a log that can be looked at while it is written.
-type lines struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
+type lines = dockertest.Lines
