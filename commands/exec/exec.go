@@ -183,6 +183,9 @@ func (s *session) config() *common.Config {
 		r := common.DefaultRunner()
 		r.Name, r.URL, r.UUID, r.Token = row.Name, serverURL, row.UUID, common.NewSecret(row.Token)
 		r.Labels = s.o.Labels
+		// Whoever tries a workflow has built its images as like as not, or has got
+		// them before.
+		r.Docker.PullPolicy = common.PullPolicy{common.PullIfNotPresent}
 		for key, value := range s.o.Env {
 			r.Environment = append(r.Environment, key+"="+value)
 		}

@@ -1,9 +1,9 @@
 package docker
 
 import (
-	"slices"
 	"strings"
 
+	"multirunner/common"
 	"multirunner/executors/docker/images"
 )
 
@@ -16,7 +16,7 @@ func (e *Executor) containerEnv(image *images.Image) []string {
 	env := []string{imagePath}
 	env = append(env, image.Env...)
 	for _, kv := range e.inner.BaseEnv() {
-		if name, _, _ := strings.Cut(kv, "="); isProxy(name) {
+		if name, _, _ := strings.Cut(kv, "="); common.IsProxy(name) {
 			env = append(env, kv)
 		}
 	}
@@ -28,10 +28,6 @@ func (e *Executor) containerEnv(image *images.Image) []string {
 		env = append(env, trackingVariable+"="+e.spec.TrackingID)
 	}
 	return lastOfEach(env)
-}
-
-func isProxy(name string) bool {
-	return slices.Contains([]string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"}, strings.ToUpper(name))
 }
 
 // lastOfEach keeps the last value of each name, at the place of the first.

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"multirunner/common"
@@ -96,7 +95,7 @@ func (r *stepRun) containerEnv(own []model.Pair) *variables {
 	operators := newVariables(false, len(r.job.spec.Environment))
 	operators.addEnviron(r.job.spec.Environment)
 	for _, v := range r.job.baseEnv.list {
-		if v.name != "PATH" && v.name != "HOME" && (operators.has(v.name) || isProxy(v.name)) {
+		if v.name != "PATH" && v.name != "HOME" && (operators.has(v.name) || common.IsProxy(v.name)) {
 			base.set(v.name, v.value)
 		}
 	}
@@ -108,8 +107,4 @@ func (r *stepRun) containerEnv(own []model.Pair) *variables {
 	})
 	env.set("RUNNER_OS", osName("linux"))
 	return env
-}
-
-func isProxy(name string) bool {
-	return slices.Contains([]string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"}, strings.ToUpper(name))
 }
