@@ -337,6 +337,39 @@ func TestRowsGoOnDuringACancellation(t *testing.T) {
 	})
 }
 
+func TestACancelledJobHasFiveMinutes(t *testing.T) {
+	for name, test := range map[string]struct {
+		always string
+		killed bool
+	}{
+		"which are enough":     {"sleep 4m", false},
+		"which are not enough": {"sleep 1h", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			under(t, func(t *testing.T) {
+				b := newBench(t, steps("- run: sleep 1h\n- if: always()\n  run: "+test.always+"\n- if: always()\n  run: out last"))
+				b.stopAfter(time.Minute, common.StopServer)
+				start := time.Now()
+				b.run()
+				took := time.Since(start)
+				if test.killed {
+					b.wantRow("##[error]", "not done after 5 minutes")
+					b.wantNoRow("last")
+					if took != time.Minute+cancelGrace {
+						t.Errorf("took %v", took)
+					}
+					return
+				}
+				b.wantRow("last")
+				b.wantResult(cancelled)
+				if took != 5*time.Minute {
+					t.Errorf("took %v", took)
+				}
+			})
+		})
+	}
+}
+
 func TestAKillBoundsTheCleanUp(t *testing.T) {
 	under(t, func(t *testing.T) {
 		b := newBench(t, steps("- run: sleep 1h"))
